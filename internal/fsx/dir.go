@@ -1,0 +1,138 @@
+package fsx
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// ReplaceDir makes dir a folder with what fill writes into tmp, an empty sibling
+// that becomes dir once everything in it is on the disk. A dir that is absent or
+// empty is always replaced, another one only when overwrite is set; it stays
+// complete until the new one is. When fill fails or panics nothing is left.
+func ReplaceDir(dir string, overwrite bool, fill func(tmp string) error) error {
+	dir, err := Resolve(dir)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	exists := err == nil
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case len(entries) > 0 && !overwrite:
+		return fmt.Errorf("replace %s: folder is not empty", dir)
+	}
+	parent := filepath.Dir(dir)
+	made, err := makeParents(parent)
+	if err != nil {
+		return err
+	}
+	placed := false
+	defer func() {
+		if !placed {
+			for _, p := range made {
+				_ = os.Remove(p)
+			}
+		}
+	}()
+	sweep(dir)
+	tmp := partialName(dir)
+	if err := os.Mkdir(tmp, 0o777); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("replace %s: %s exists: another write is under way", dir, filepath.Base(tmp))
+		}
+		return err
+	}
+	unlock, _ := lockDir(tmp) // without a lock the write is as good, only the sweep is not
+	defer unlock()
+	defer func() {
+		if !placed {
+			_ = os.RemoveAll(tmp)
+		}
+	}()
+	if err := fill(tmp); err != nil {
+		return err
+	}
+	if err := syncTree(tmp); err != nil {
+		return err
+	}
+	if err := place(tmp, dir, exists); err != nil {
+		return err
+	}
+	placed = true
+	return SyncDir(parent)
+}
+
+// makeParents creates dir with its parents and returns those that were missing,
+// innermost first.
+func makeParents(dir string) (made []string, err error) {
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) || filepath.Dir(at) == at {
+			break
+		}
+		made = append(made, at)
+	}
+	return made, os.MkdirAll(dir, 0o777)
+}
+
+// sweep removes what killed writers of dir left behind.
+func sweep(dir string) {
+	entries, err := os.ReadDir(filepath.Dir(dir))
+	if err != nil {
+		return // the write itself will say why
+	}
+	for _, e := range entries {
+		pid, ok := strings.CutPrefix(e.Name(), filepath.Base(dir)+partialSuffix)
+		if _, err := strconv.ParseUint(pid, 10, 32); !ok || err != nil || !e.IsDir() {
+			continue
+		}
+		path := filepath.Join(filepath.Dir(dir), e.Name())
+		unlock, ok := lockDir(path)
+		if ok { // nobody holds it: its writer is dead
+			_ = os.RemoveAll(path)
+		}
+		unlock()
+	}
+}
+
+// place renames tmp to dir and removes what stood there.
+func place(tmp, dir string, exists bool) error {
+	if !exists {
+		return os.Rename(tmp, dir)
+	}
+	if exchange(tmp, dir) == nil {
+		return os.RemoveAll(tmp)
+	}
+	old := dir + ".old-" + strconv.Itoa(os.Getpid())
+	if err := os.Rename(dir, old); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return errors.Join(err, os.Rename(old, dir))
+	}
+	return os.RemoveAll(old)
+}
+
+// syncTree flushes every file and folder under root.
+func syncTree(root string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return SyncDir(path)
+		case !d.Type().IsRegular():
+			return nil
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+}

@@ -1,0 +1,212 @@
+package fsx_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
+)
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fillWith(name, text string) func(string) error {
+	return func(tmp string) error { return os.WriteFile(filepath.Join(tmp, name), []byte(text), 0o644) }
+}
+
+func TestWriteFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.json")
+	for _, text := range []string{"one", "two"} {
+		if err := fsx.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != text {
+			t.Fatalf("ReadFile() = %q, %v, want %q", got, err, text)
+		}
+	}
+	failed := errors.New("disk on fire")
+	err := fsx.ReplaceFile(path, 0o644, func(w io.Writer) error {
+		_, _ = w.Write([]byte("half"))
+		return failed
+	})
+	if !errors.Is(err, failed) {
+		t.Errorf("ReplaceFile() = %v, want %v", err, failed)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "two" {
+		t.Errorf("after a failed write: %q, want the old text", got)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"a.json"}) {
+		t.Errorf("files = %v, want only a.json", got)
+	}
+}
+
+func TestReplaceDir(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "deep", "out")
+	if err := fsx.ReplaceDir(dir, false, fillWith("one", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsx.ReplaceDir(dir, false, fillWith("two", "2")); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("ReplaceDir() = %v, want a refusal", err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("after a refusal: %v, want [one]", got)
+	}
+	err := fsx.ReplaceDir(dir, true, func(tmp string) error {
+		if got := names(t, dir); !slices.Equal(got, []string{"one"}) {
+			t.Errorf("while the new one is written: %v, want [one]", got)
+		}
+		return fillWith("two", "2")(tmp)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("after overwriting: %v, want [two]", got)
+	}
+	if got := names(t, filepath.Dir(dir)); !slices.Equal(got, []string{"out"}) {
+		t.Errorf("siblings: %v, want [out]", got)
+	}
+}
+
+func TestReplaceDirLeavesNothing(t *testing.T) {
+	root := t.TempDir()
+	failed := errors.New("no")
+	err := fsx.ReplaceDir(filepath.Join(root, "a", "b", "out"), false, func(tmp string) error {
+		_ = fillWith("one", "1")(tmp)
+		return failed
+	})
+	if !errors.Is(err, failed) {
+		t.Errorf("ReplaceDir() = %v, want %v", err, failed)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = fsx.ReplaceDir(filepath.Join(root, "out"), false, func(string) error { panic("no") })
+	}()
+	if got := names(t, root); len(got) != 0 {
+		t.Errorf("left behind: %v", got)
+	}
+}
+
+func TestReplaceDirFillsEmptyAndFollowsLinks(t *testing.T) {
+	root := t.TempDir()
+	target := filepath.Join(root, "target")
+	link := filepath.Join(root, "link")
+	if err := os.Mkdir(target, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Skip(err)
+	}
+	if err := fsx.ReplaceDir(link, false, fillWith("one", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, target); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("target holds %v, want [one]", got)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v, %v", info, err)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "out")
+	put(t, filepath.Join(root, "out.partial-4194000", "x"), "dead")
+	put(t, filepath.Join(root, "out.partial-mine", "x"), "not ours")
+	put(t, filepath.Join(root, "other.partial-4194000", "x"), "another folder's")
+	err := fsx.ReplaceDir(dir, false, func(tmp string) error {
+		inner := fsx.ReplaceDir(dir, false, fillWith("two", "2"))
+		if inner == nil || !strings.Contains(inner.Error(), "another write is under way") {
+			t.Errorf("second writer: %v, want a refusal", inner)
+		}
+		return fillWith("one", "1")(tmp)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"other.partial-4194000", "out", "out.partial-mine"}
+	if got := names(t, root); !slices.Equal(got, want) {
+		t.Errorf("left: %v, want %v", got, want)
+	}
+}
+
+// TestKilled kills a writer in the middle and writes again.
+func TestKilled(t *testing.T) {
+	if dir := os.Getenv("FSX_TEST_KILLED"); dir != "" {
+		_ = fsx.ReplaceDir(dir, false, func(tmp string) error {
+			put(t, filepath.Join(tmp, "half"), "1")
+			self, err := os.FindProcess(os.Getpid())
+			if err != nil {
+				return err
+			}
+			_ = self.Kill()
+			select {}
+		})
+		return
+	}
+	root := t.TempDir()
+	dir := filepath.Join(root, "out")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
+	cmd.Env = append(os.Environ(), "FSX_TEST_KILLED="+dir)
+	if err := cmd.Run(); err == nil {
+		t.Fatal("the writer was not killed")
+	}
+	if got := names(t, root); len(got) != 1 || !strings.HasPrefix(got[0], "out.partial-") {
+		t.Errorf("after the kill: %v, want one .partial folder and no output", got)
+	}
+	if err := fsx.ReplaceDir(dir, false, fillWith("one", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, root); !slices.Equal(got, []string{"out"}) {
+		t.Errorf("after the next write: %v, want [out]", got)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(root, "real", "x"), "")
+	if err := os.Symlink("real", filepath.Join(root, "link")); err != nil {
+		t.Skip(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(root, "dangling")); err != nil {
+		t.Skip(err)
+	}
+	got, err := fsx.Resolve(filepath.Join(root, "link", "..", "link", "new", "deep"))
+	if want := filepath.Join(root, "real", "new", "deep"); err != nil || got != want {
+		t.Errorf("Resolve() = %q, %v, want %q", got, err, want)
+	}
+	if got, err := fsx.Resolve(filepath.Join(root, "dangling")); err == nil {
+		t.Errorf("Resolve(dangling) = %q, want an error", got)
+	}
+}

@@ -1,0 +1,14 @@
+//go:build !linux && !darwin && !freebsd
+
+package fsx
+
+import "os"
+
+// lockDir has no lock to take here, so nothing is ever swept.
+func lockDir(string) (unlock func(), ok bool) { return func() {}, false }
+
+// syncDirHandle does nothing: folders cannot be flushed here.
+func syncDirHandle(*os.File) error { return nil }
+
+// DropPages does nothing here: the kernel decides alone what of a mapping it keeps.
+func DropPages([]byte, int, int) {}

@@ -1,0 +1,33 @@
+//go:build linux || darwin || freebsd
+
+package fsx
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockDir takes the folder's lock without waiting. The kernel drops it when the
+// process ends, in whatever way and whatever process-id namespace.
+func lockDir(dir string) (unlock func(), ok bool) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return func() {}, false
+	}
+	err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return func() { _ = d.Close() }, err == nil
+}
+
+func syncDirHandle(d *os.File) error { return d.Sync() }
+
+// DropPages tells the kernel that part, the bytes [begin, end) of a read-only file
+// mapping, is not needed in memory for now. Reading it again brings it back.
+func DropPages(mapping []byte, begin, end int) {
+	page := os.Getpagesize()
+	begin = begin / page * page
+	if end > len(mapping) || begin >= end {
+		return
+	}
+	_ = unix.Madvise(mapping[begin:end], unix.MADV_DONTNEED) // advice: refusing it is no failure
+}

@@ -1,0 +1,57 @@
+package seeding
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"strconv"
+)
+
+// stream returns the random numbers of one tensor: PCG, keyed by a hash of the
+// seed, the layer and the name.
+func (l Layer) stream(name string) *rand.Rand {
+	key := sha256.Sum256([]byte(strconv.FormatUint(l.Seed, 10) + "/" + strconv.Itoa(l.Index) + "/" + name))
+	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(key[:8]), binary.LittleEndian.Uint64(key[8:16])))
+}
+
+// uniform draws n values from U(-bound, bound).
+func uniform(r *rand.Rand, n int, bound float64) []float32 {
+	return fill(n, func(int) float64 { return bound * (2*r.Float64() - 1) })
+}
+
+// normal draws n values from N(0, std²).
+func normal(r *rand.Rand, n int, std float64) []float32 {
+	return fill(n, func(int) float64 { return std * r.NormFloat64() })
+}
+
+// constant is n times the same value.
+func constant(n int, value float64) []float32 {
+	return fill(n, func(int) float64 { return value })
+}
+
+func fill(n int, at func(i int) float64) []float32 {
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(at(i))
+	}
+	return values
+}
+
+// xavier is the bound of torch's xavier_uniform_ for a linear weight [out, in]:
+// gain·√(6/(in+out)).
+func xavier(shape []int, gain float64) float64 {
+	return gain * math.Sqrt(6/float64(shape[0]+shape[1]))
+}
+
+// inverseSoftplus is x with ln(1+eˣ) = y, for y > 0. The form keeps its digits for
+// small y, where ln(eʸ-1) loses them.
+func inverseSoftplus(y float64) float64 { return y + math.Log(-math.Expm1(-y)) }
+
+func elements(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}

@@ -1,0 +1,297 @@
+package seeding_test
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/seeding"
+)
+
+// model is a teacher with grouped heads and biases on every projection.
+func model(t *testing.T) *arch.Model {
+	t.Helper()
+	m, err := arch.Describe([]byte(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":32,
+		"hidden_size":24,"num_hidden_layers":3,"intermediate_size":40,"num_attention_heads":4,
+		"num_key_value_heads":2,"head_dim":6,"attention_bias":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func layer(t *testing.T, mixer string) seeding.Layer {
+	t.Helper()
+	x, err := arch.ParseMixer(mixer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seeding.Layer{Model: model(t), Index: 1, Mixer: x, Seed: 7, InitStd: 0.02}
+}
+
+// seeded computes all tensors of a layer.
+func seeded(t *testing.T, method string, l seeding.Layer) map[string][]float32 {
+	t.Helper()
+	tensors, err := seeding.Seed(method, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]float32{}
+	for _, x := range tensors {
+		values, err := x.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[x.Name] = values
+	}
+	return all
+}
+
+// specs returns every mixer with every combination of a few values per option.
+func specs(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, name := range arch.Mixers() {
+		if name == arch.Softmax {
+			continue
+		}
+		partial := []string{name}
+		_, _, options := arch.About(name)
+		for _, o := range options {
+			values := o.Choices
+			switch o.Default.(type) {
+			case bool:
+				values = []string{"true", "false"}
+			case int:
+				values = []string{"0", "1", "4", "9"}
+			}
+			var next []string
+			for _, p := range partial {
+				for _, v := range values {
+					next = append(next, p+","+o.Name+"="+v)
+				}
+			}
+			partial = next
+		}
+		all = append(all, partial...)
+	}
+	return all
+}
+
+// TestSeedIsComplete checks that every method gives a layer exactly the tensors
+// that arch says it has, in all shapes that the options can make.
+func TestSeedIsComplete(t *testing.T) {
+	for _, spec := range specs(t) {
+		l := layer(t, spec)
+		for _, method := range seeding.Methods(l.Mixer.Name) {
+			want := map[string][]int{}
+			for _, w := range l.Mixer.Weights(l.Model) {
+				want[w.Name] = w.Shape
+			}
+			if method == "scratch" {
+				for _, p := range l.Model.Projections() {
+					want[p.Name+".weight"] = []int{p.Out, p.In}
+					want[p.Name+".bias"] = []int{p.Out}
+				}
+			}
+			tensors, err := seeding.Seed(method, l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string][]int{}
+			for _, x := range tensors {
+				got[x.Name] = x.Shape
+				values, err := x.Data()
+				if err != nil {
+					t.Fatalf("%s: %v", spec, err)
+				}
+				n := 1
+				for _, d := range x.Shape {
+					n *= d
+				}
+				if len(values) != n {
+					t.Errorf("%s: %s by %s: got %d values, want %d", spec, x.Name, method, len(values), n)
+				}
+				if slices.ContainsFunc(values, func(v float32) bool { return v != v || math.IsInf(float64(v), 0) }) {
+					t.Errorf("%s: %s by %s: a value is not finite", spec, x.Name, method)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s by %s (-want +got):\n%s", spec, method, diff)
+			}
+		}
+	}
+}
+
+func TestEveryMixerHasADefault(t *testing.T) {
+	for _, name := range arch.Mixers() {
+		method := seeding.DefaultMethod(name)
+		if name == arch.Softmax {
+			if method != "" || len(seeding.Methods(name)) != 0 {
+				t.Errorf("softmax: got method %q of %v, want none", method, seeding.Methods(name))
+			}
+			continue
+		}
+		if err := seeding.Check(method, name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, method := range seeding.Methods("") {
+		if doc, source := seeding.About(method); doc == "" || source == "" {
+			t.Errorf("%s: it has no description or no source", method)
+		}
+	}
+}
+
+func TestLolcats(t *testing.T) {
+	for _, f := range []string{"4", "6", "9"} {
+		got := seeded(t, "lolcats", layer(t, "hedgehog,window=8,feature_dim="+f))
+		width := int(f[0] - '0')
+		for i, v := range got["mixer.feature_map_q.weight"] {
+			want := float32(0)
+			if i/width%6 == i%width {
+				want = 1
+			}
+			if v != want {
+				t.Fatalf("feature_dim %s: value %d of the query map is %g, want %g", f, i, v, want)
+			}
+		}
+		if !slices.Equal(got["mixer.feature_map_q.weight"], got["mixer.feature_map_k.weight"]) {
+			t.Errorf("feature_dim %s: the maps of queries and keys differ", f)
+		}
+		for _, v := range got["mixer.window_factors"] {
+			if γ := 1 / (1 + math.Exp(-float64(v))); math.Abs(γ-0.1) > 1e-7 {
+				t.Errorf("γ is %g, want 0.1", γ)
+			}
+		}
+	}
+}
+
+func TestMMMamba(t *testing.T) {
+	l := layer(t, "mamba2,conv=3")
+	got := seeded(t, "mmmamba", l)
+	for i, v := range got["mixer.conv1d.weight"] {
+		if want := float32(i % 3 / 2); v != want {
+			t.Fatalf("conv1d.weight[%d] is %g, want %g", i, v, want)
+		}
+	}
+	for _, v := range got["mixer.dt_bias"] {
+		if Δ := math.Log1p(math.Exp(float64(v))); Δ < 1e-3*(1-1e-6) || Δ > 0.1 {
+			t.Errorf("the step size is %g, want it in [1e-3, 0.1]", Δ)
+		}
+	}
+	bound := math.Exp2(-2.5) * math.Sqrt(6.0/(24+24))
+	checkUniform(t, "g_proj", got["mixer.g_proj.weight"], bound)
+	for name, want := range map[string]float32{"conv1d.bias": 0, "dt_proj.weight": 0, "A_log": 1, "norm.weight": 1} {
+		for _, v := range got["mixer."+name] {
+			if v != want {
+				t.Errorf("%s has a %g, want %g", name, v, want)
+			}
+		}
+	}
+}
+
+func TestScratch(t *testing.T) {
+	got := seeded(t, "scratch", layer(t, "mamba2,conv=4"))
+	checkUniform(t, "conv1d", got["mixer.conv1d.weight"], 0.5)
+	checkUniform(t, "dt_proj", got["mixer.dt_proj.weight"], 1/math.Sqrt(24))
+	var squares float64
+	q := got["q_proj.weight"]
+	for _, v := range q {
+		squares += float64(v) * float64(v)
+	}
+	if std := math.Sqrt(squares / float64(len(q))); math.Abs(std-0.02) > 0.002 {
+		t.Errorf("q_proj has deviation %g, want 0.02", std)
+	}
+	for _, v := range got["mixer.A_log"] {
+		if v < 0 || v > float32(math.Log(16)) {
+			t.Errorf("A_log has a %g, want it in [0, ln 16]", v)
+		}
+	}
+	hedgehog := seeded(t, "scratch", layer(t, "hedgehog,window=4"))
+	checkUniform(t, "feature_map_q", hedgehog["mixer.feature_map_q.weight"], math.Sqrt(6.0/36))
+	if !slices.Equal(hedgehog["mixer.feature_map_q.weight"], hedgehog["mixer.feature_map_k.weight"]) {
+		t.Error("the maps of queries and keys differ")
+	}
+}
+
+// checkUniform wants values that fill (-bound, bound) with mean 0.
+func checkUniform(t *testing.T, name string, values []float32, bound float64) {
+	t.Helper()
+	var sum, most float64
+	for _, v := range values {
+		sum += float64(v)
+		most = max(most, math.Abs(float64(v)))
+	}
+	if most > bound || most < 0.9*bound {
+		t.Errorf("%s: the largest value is %g, want just below %g", name, most, bound)
+	}
+	// Four standard errors of a mean of uniform numbers.
+	if mean := sum / float64(len(values)); math.Abs(mean) > 4*bound/math.Sqrt(3*float64(len(values))) {
+		t.Errorf("%s: the mean is %g, want 0", name, mean)
+	}
+}
+
+// TestStreams checks what a draw depends on: the seed, the layer and the name, and
+// not which other tensors the layer has.
+func TestStreams(t *testing.T) {
+	base := layer(t, "mamba2")
+	want := seeded(t, "mmmamba", base)
+	if diff := cmp.Diff(want, seeded(t, "mmmamba", base)); diff != "" {
+		t.Errorf("the same layer seeded twice (-first +second):\n%s", diff)
+	}
+	fewer := layer(t, "mamba2,conv=0,norm=false,learn_a=false")
+	if got := seeded(t, "mmmamba", fewer); !slices.Equal(got["mixer.g_proj.weight"], want["mixer.g_proj.weight"]) {
+		t.Error("the gate depends on the mixer's other options")
+	}
+	for name, change := range map[string]func(*seeding.Layer){
+		"seed":  func(l *seeding.Layer) { l.Seed++ },
+		"layer": func(l *seeding.Layer) { l.Index++ },
+	} {
+		other := base
+		change(&other)
+		got := seeded(t, "mmmamba", other)
+		for _, tensor := range []string{"mixer.g_proj.weight", "mixer.dt_bias"} {
+			if slices.Equal(got[tensor], want[tensor]) {
+				t.Errorf("%s does not depend on the %s", tensor, name)
+			}
+		}
+	}
+}
+
+// TestStreamsStay pins the numbers themselves: a change of them changes every
+// converted folder, and needs a word in the changelog.
+func TestStreamsStay(t *testing.T) {
+	h := sha256.New()
+	for _, v := range seeded(t, "mmmamba", layer(t, "mamba2"))["mixer.g_proj.weight"] {
+		var b [4]byte
+		binary.LittleEndian.PutUint32(b[:], math.Float32bits(v))
+		h.Write(b[:])
+	}
+	const want = "9a2735336b76f8381b82feedf2b5247e1f235d42478e98ae1d780394dbbdf4bc"
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		t.Errorf("g_proj of layer 1 by seed 7: got sha256 %s, want %s", got, want)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, tt := range []struct{ method, mixer, want, hint string }{
+		{"lolcats", "mamba2", `seeding "lolcats": does not fit mixer mamba2`, "mamba2 takes mmmamba or scratch"},
+		{"kaiming", "hedgehog", `seeding "kaiming": there is no such method`, "hedgehog takes lolcats or scratch"},
+		{"scratch", "softmax", `seeding "scratch": does not fit mixer softmax`, "softmax has nothing to seed"},
+	} {
+		_, err := seeding.Seed(tt.method, layer(t, tt.mixer))
+		e, ok := errors.AsType[*seeding.MethodError](err)
+		if !ok || e.Error() != tt.want || !strings.Contains(e.Hint(), tt.hint) {
+			t.Errorf("%s for %s: got %v, want %q with hint %q", tt.method, tt.mixer, err, tt.want, tt.hint)
+		}
+	}
+}

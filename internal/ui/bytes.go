@@ -1,0 +1,64 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// byteUnits are decimal, as in the Hugging Face tools: 1 kB is 1000 bytes. The
+// binary ones are read but never printed.
+var byteUnits = []struct {
+	name  string
+	bytes float64
+}{
+	{"TiB", 1 << 40},
+	{"GiB", 1 << 30},
+	{"MiB", 1 << 20},
+	{"KiB", 1 << 10},
+	{"TB", 1e12},
+	{"GB", 1e9},
+	{"MB", 1e6},
+	{"kB", 1e3},
+	{"B", 1},
+}
+
+// FormatBytes prints a size with three digits and a decimal unit: "1.23 GB". A
+// whole number of units has no decimals: "5 GB".
+func FormatBytes(n int64) string {
+	if n < 0 {
+		return "-" + FormatBytes(-n)
+	}
+	for _, u := range byteUnits[4:] {
+		x := float64(n) / u.bytes
+		if x < 1 {
+			continue
+		}
+		switch decimals := 2 - int(math.Log10(x)); {
+		case x == math.Trunc(x) || decimals <= 0:
+			return fmt.Sprintf("%.0f %s", x, u.name)
+		default:
+			return fmt.Sprintf("%.*f %s", decimals, x, u.name)
+		}
+	}
+	return "0 B"
+}
+
+// ParseBytes reads a size as people type it: "5GB", "1.5 MiB", "200000". Units
+// are decimal unless they have an i, and their case does not matter.
+func ParseBytes(s string) (int64, error) {
+	text := strings.TrimSpace(s)
+	unit := 1.0
+	for _, u := range byteUnits {
+		if n := len(text) - len(u.name); n > 0 && strings.EqualFold(text[n:], u.name) {
+			text, unit = strings.TrimSpace(text[:n]), u.bytes
+			break
+		}
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(x >= 0) || x*unit >= math.MaxInt64 {
+		return 0, fmt.Errorf("size %q: want a number with an optional unit, as 5GB, 500MB or 64KiB", s)
+	}
+	return int64(x * unit), nil
+}

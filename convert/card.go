@@ -1,0 +1,135 @@
+package convert
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+)
+
+// The files that are written anew in every folder.
+const (
+	cardName       = "README.md"
+	provenanceName = "linearize.json"
+)
+
+// provenance returns linearize.json: all that is needed to make the folder again.
+// It holds no clock and no host, so that the same command gives the same bytes.
+func (p *Plan) provenance(digests map[string]string) ([]byte, error) {
+	type source struct {
+		Path         string            `json:"path"`
+		Architecture string            `json:"architecture"`
+		SHA256       map[string]string `json:"sha256"` // of the weight files
+	}
+	options := p.Options
+	data, err := json.MarshalIndent(struct {
+		SchemaVersion int     `json:"schema_version"`
+		CreatedBy     string  `json:"created_by"`
+		Version       string  `json:"version"`
+		Source        source  `json:"source"`
+		Mixer         string  `json:"mixer"`
+		Keep          string  `json:"keep"`
+		Seeding       string  `json:"seeding"`
+		Seed          uint64  `json:"seed"`
+		DType         string  `json:"dtype"` // "": the source's
+		MaxShardSize  int64   `json:"max_shard_size"`
+		Layers        []Layer `json:"layers"`
+	}{
+		1, "linearize convert", options.Version,
+		source{p.Source, p.Family, digests},
+		options.Mixer, options.Keep, options.Seeding, options.Seed, options.DType, options.MaxShardSize, p.Layers,
+	}, "", "  ")
+	return append(data, '\n'), err
+}
+
+// hubID is a repository of the Hub; a path on somebody's disk is none.
+var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
+
+// card returns README.md: what the folder is, with the front matter of a Hub model.
+func card(p *Plan, config *checkpoints.Config) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("---")
+	var base string
+	if found, err := config.Get("_name_or_path", &base); found && err == nil && hubID.MatchString(base) {
+		line("base_model: %s\nbase_model_relation: finetune", base)
+	}
+	line("library_name: linearize\npipeline_tag: text-generation\ntags: [%s]", strings.Join(p.tags(), ", "))
+	line("---\n")
+	line("# A %s converted to linear cost\n", p.Family)
+	line("`linearize convert` (%s) replaced the softmax attention of %d of %d layers. Everything else is the teacher's.", p.Options.Version, p.converted(), len(p.Layers))
+	line("This folder is a start, not a finished model: the new layers are seeded and not trained. Train them with `linearize distill`.\n")
+	line("| layers | mixer | seeding |\n|---|---|---|")
+	for _, r := range Runs(p.Layers) {
+		line("| %s | `%s` | %s |", r, r.Mixer, r.origin())
+	}
+	line("\n%d parameters, of which %d are new. `linearize.json` says what they were made from.", p.Parameters, p.NewParameters)
+	return b.String()
+}
+
+// tags returns the words that the Hub finds the model by.
+func (p *Plan) tags() []string {
+	tags := []string{"linearize", "linear-attention"}
+	hybrid := false
+	for _, l := range p.Layers {
+		hybrid = hybrid || l.Mixer.Name == arch.Softmax
+		if l.Mixer.Name != arch.Softmax && !slices.Contains(tags, l.Mixer.Name) {
+			tags = append(tags, l.Mixer.Name)
+		}
+	}
+	if hybrid {
+		tags = append(tags, "hybrid")
+	}
+	return tags
+}
+
+func (p *Plan) converted() int {
+	n := 0
+	for _, l := range p.Layers {
+		if l.Seeding != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Run is a stretch of layers that become the same.
+type Run struct {
+	Layer // the first one
+
+	Last int
+}
+
+// Runs joins neighbouring layers that become the same, for tables.
+func Runs(layers []Layer) []Run {
+	var runs []Run
+	for _, l := range layers {
+		if n := len(runs); n > 0 && runs[n-1].Mixer.Equal(l.Mixer) && runs[n-1].Seeding == l.Seeding {
+			runs[n-1].Last = l.Index
+			continue
+		}
+		runs = append(runs, Run{l, l.Index})
+	}
+	return runs
+}
+
+// String is "3" or "3-5".
+func (r Run) String() string {
+	if r.Last == r.Index {
+		return strconv.Itoa(r.Index)
+	}
+	return fmt.Sprintf("%d-%d", r.Index, r.Last)
+}
+
+// origin says what happens to the layers.
+func (r Run) origin() string {
+	if r.Seeding == "" {
+		return "kept"
+	}
+	return "seeded by " + r.Seeding
+}

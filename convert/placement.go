@@ -1,0 +1,138 @@
+package convert
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Keep says which layers stay as they are; all others get the new mixer.
+type Keep struct {
+	spec   string
+	kind   string // "none", "all", "every", "first", "last" or "layers"
+	n      int    // of every, first and last
+	layers []int  // of layers
+}
+
+// keepForms is the hint of every [KeepError].
+const keepForms = "want none, all, every:N (layers 0, N, 2N, ...), first:N, last:N, layers:0,4,8, or @FILE that holds one of these or a list of layers"
+
+// KeepError reports a placement that cannot be read or does not fit the model.
+type KeepError struct{ Spec, Problem string }
+
+func (e *KeepError) Error() string { return fmt.Sprintf("keep %q: %s", e.Spec, e.Problem) }
+
+// Hint lists the forms.
+func (e *KeepError) Hint() string { return keepForms }
+
+// ParseKeep reads a placement:
+//
+//	none        every layer is converted; "" means the same
+//	all         no layer is
+//	every:4     layers 0, 4, 8, ... stay: the first of each four
+//	first:2     the first two stay
+//	last:2      the last two stay
+//	layers:0,4  these stay
+//	@FILE       what the file says, in one of the forms above or as a list of layers
+//
+// every:N is the head-interleaved placement, which mmMamba (arXiv:2502.13145)
+// found the best of four for 8 softmax layers in 32. The error is a
+// [*KeepError], or that of reading the file.
+func ParseKeep(spec string) (Keep, error) {
+	file, ok := strings.CutPrefix(spec, "@")
+	if !ok {
+		return parseKeep(spec, spec)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Keep{}, fmt.Errorf("keep %q: %w", spec, err)
+	}
+	text := strings.TrimSpace(string(data))
+	switch {
+	case text == "":
+		return Keep{}, &KeepError{spec, "the file is empty"}
+	case text[0] >= '0' && text[0] <= '9':
+		text = "layers:" + strings.Join(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }), ",")
+	}
+	return parseKeep(spec, text)
+}
+
+// parseKeep reads text, which came from spec.
+func parseKeep(spec, text string) (Keep, error) {
+	kind, arg, given := strings.Cut(text, ":")
+	k := Keep{spec: spec, kind: kind}
+	switch kind {
+	case "":
+		k.kind, k.spec = "none", "none"
+		if text != "" {
+			return Keep{}, &KeepError{spec, "there is no such placement"}
+		}
+	case "none", "all":
+		if given {
+			return Keep{}, &KeepError{spec, kind + " takes nothing after it, got " + strconv.Quote(arg)}
+		}
+	case "every", "first", "last":
+		n, err := strconv.Atoi(arg)
+		if err != nil || n < 1 {
+			return Keep{}, &KeepError{spec, fmt.Sprintf("got %q after %s:, want a number of layers >= 1", arg, kind)}
+		}
+		k.n = n
+	case "layers":
+		for part := range strings.SplitSeq(arg, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(part))
+			if err != nil || n < 0 {
+				return Keep{}, &KeepError{spec, fmt.Sprintf("got %q in the list, want the numbers of layers, from 0", part)}
+			}
+			if slices.Contains(k.layers, n) {
+				return Keep{}, &KeepError{spec, fmt.Sprintf("layer %d is listed twice", n)}
+			}
+			k.layers = append(k.layers, n)
+		}
+	default:
+		return Keep{}, &KeepError{spec, "there is no such placement"}
+	}
+	return k, nil
+}
+
+// Layers returns which of n layers stay, sorted. The error is a [*KeepError].
+func (k Keep) Layers(n int) ([]int, error) {
+	var keep func(i int) bool
+	switch k.kind {
+	case "all":
+		keep = func(int) bool { return true }
+	case "every":
+		keep = func(i int) bool { return i%k.n == 0 }
+	case "first":
+		keep = func(i int) bool { return i < k.n }
+	case "last":
+		keep = func(i int) bool { return i >= n-k.n }
+	case "layers":
+		keep = func(i int) bool { return slices.Contains(k.layers, i) }
+	default:
+		keep = func(int) bool { return false }
+	}
+	if k.n > n {
+		return nil, &KeepError{k.spec, fmt.Sprintf("got %d, but the model has %d layers", k.n, n)}
+	}
+	var outside []string
+	for _, i := range k.layers {
+		if i >= n {
+			outside = append(outside, strconv.Itoa(i))
+		}
+	}
+	if len(outside) > 0 {
+		return nil, &KeepError{k.spec, fmt.Sprintf("no layer %s: the model has layers 0 to %d", strings.Join(outside, ", "), n-1)}
+	}
+	var kept []int
+	for i := range n {
+		if keep(i) {
+			kept = append(kept, i)
+		}
+	}
+	return kept, nil
+}
+
+// String is the spec as it was given.
+func (k Keep) String() string { return k.spec }

@@ -1,0 +1,306 @@
+package convert
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/seeding"
+)
+
+// Options is what a conversion can be asked for.
+type Options struct {
+	Mixer   string `json:"mixer"`   // as arch.ParseMixer reads it: "hedgehog,window=16"
+	Keep    string `json:"keep"`    // as [ParseKeep] reads it; "" is none
+	Seeding string `json:"seeding"` // a method of package seeding; "" is the mixer's default
+	Seed    uint64 `json:"seed"`
+	DType   string `json:"dtype"` // f32, f16 or bf16 for every tensor; "" keeps the source's
+
+	MaxShardSize int64  `json:"max_shard_size"` // bytes; 0 is checkpoints.DefaultShardSize
+	Overwrite    bool   `json:"overwrite"`      // replace an output folder that is not empty
+	Version      string `json:"version"`        // of the program, for linearize.json and the card
+}
+
+// Plan is all that a conversion will do. It is data: [Plan.Write] works from one
+// that went through JSON just as well.
+type Plan struct {
+	Source  string  `json:"source"` // folder
+	Output  string  `json:"output"` // folder
+	Family  string  `json:"family"`
+	Options Options `json:"options"` // defaults filled in
+
+	Layers  []Layer  `json:"layers"`
+	Tensors []Tensor `json:"tensors"` // in the order of the model
+	Copied  []string `json:"copied"`  // files, by base name
+	Dropped []string `json:"dropped"` // tensors of the source that no model needs
+
+	Parameters    int64  `json:"parameters"`
+	NewParameters int64  `json:"new_parameters"` // those that do not come from the source
+	BytesIn       int64  `json:"bytes_in"`       // of tensors
+	BytesOut      int64  `json:"bytes_out"`
+	PeakMemory    int64  `json:"peak_memory"` // estimate, bytes
+	Memory        Memory `json:"memory"`      // what the student carries per sequence
+
+	Config json.RawMessage `json:"config"` // config.json
+	Card   string          `json:"card"`   // README.md
+}
+
+// Layer is what becomes of one layer.
+type Layer struct {
+	Index   int        `json:"index"`
+	Mixer   arch.Mixer `json:"mixer"`
+	Seeding string     `json:"seeding,omitempty"` // the method; "" for a layer that stays
+}
+
+// Tensor is one tensor of the output.
+type Tensor struct {
+	Name  string            `json:"name"`
+	DType checkpoints.DType `json:"dtype"`
+	Shape []int             `json:"shape"`
+	Bytes int64             `json:"bytes"`
+	Layer int               `json:"layer"` // -1 outside the layers
+	Group string            `json:"group"`
+	From  string            `json:"from"`          // [Copied], [Cast] or [Seeded]
+	By    string            `json:"by,omitempty"`  // the seeding method
+	Was   checkpoints.DType `json:"was,omitempty"` // dtype before the cast
+}
+
+// Where an output tensor comes from.
+const (
+	Copied = "copied" // the source's bytes
+	Cast   = "cast"   // the source's values in another dtype
+	Seeded = "seeded" // computed by package seeding
+)
+
+// precise are the new tensors that stay F32: a few numbers per head that pass
+// through exp, softplus or sigmoid, where rounding to 8 bits shows.
+var precise = []string{"mixer.A_log", "mixer.dt_bias", "mixer.window_factors"}
+
+// baseMemory is what a conversion needs beside the tensor in hand: the program, the
+// headers and the write buffers.
+const baseMemory = 64 << 20
+
+var dtypes = map[string]checkpoints.DType{"f32": checkpoints.F32, "f16": checkpoints.F16, "bf16": checkpoints.BF16}
+
+// OptionError reports an option that is none of its choices.
+type OptionError struct{ Option, Got, Want string }
+
+func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: want %s", e.Option, e.Got, e.Want) }
+
+// NewPlan decides how the model in modelDir becomes a student in outDir. It reads
+// headers only and writes nothing; every reason to refuse is found here.
+func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
+	mixer, keep, as, err := o.parse()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkpoints.CheckOutput(outDir, o.Overwrite, modelDir); err != nil {
+		return nil, err
+	}
+	folder, err := checkpoints.Open(modelDir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = folder.Close() }() // read only
+	v, err := classify(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	p := &Plan{
+		Source: modelDir, Output: outDir, Family: v.model.Family, Options: o,
+		Copied: notNil(folder.Files()), Dropped: notNil(v.ignored),
+	}
+	if p.Layers, err = place(v.model, mixer, keep, o.Seeding); err != nil {
+		return nil, err
+	}
+	return p, p.fill(v, as)
+}
+
+// parse checks the options and fills in the defaults.
+func (o *Options) parse() (mixer arch.Mixer, keep Keep, as checkpoints.DType, err error) {
+	if mixer, err = arch.ParseMixer(o.Mixer); err != nil {
+		return mixer, keep, as, err
+	}
+	if mixer.Name == arch.Softmax {
+		others := slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
+		return mixer, keep, as, &arch.MixerError{Spec: o.Mixer, Problem: "it is what the layers have already", Choices: others}
+	}
+	if keep, err = ParseKeep(o.Keep); err != nil {
+		return mixer, keep, as, err
+	}
+	if o.Seeding == "" {
+		o.Seeding = seeding.DefaultMethod(mixer.Name)
+	}
+	if err = seeding.Check(o.Seeding, mixer.Name); err != nil {
+		return mixer, keep, as, err
+	}
+	as, ok := dtypes[o.DType]
+	if !ok && o.DType != "" {
+		return mixer, keep, as, &OptionError{"dtype", o.DType, "f32, f16 or bf16"}
+	}
+	if o.MaxShardSize < 0 {
+		return mixer, keep, as, &OptionError{"max-shard-size", strconv.FormatInt(o.MaxShardSize, 10), "more than 0"}
+	}
+	o.Mixer, o.Keep = mixer.String(), keep.String()
+	return mixer, keep, as, nil
+}
+
+// place decides which layers get the mixer.
+func place(m *arch.Model, mixer arch.Mixer, keep Keep, method string) ([]Layer, error) {
+	kept, err := keep.Layers(m.Layers)
+	if err != nil {
+		return nil, err
+	}
+	var layers []Layer
+	var done []string
+	for i, x := range m.Mixers {
+		switch {
+		case slices.Contains(kept, i):
+			layers = append(layers, Layer{Index: i, Mixer: x})
+		case x.Name != arch.Softmax:
+			done = append(done, fmt.Sprintf("%d (%s)", i, x))
+		default:
+			layers = append(layers, Layer{i, mixer, method})
+		}
+	}
+	if len(done) > 0 {
+		return nil, &KeepError{keep.String(), "only softmax layers can be converted; not softmax, and not kept: layer " + strings.Join(done, ", ")}
+	}
+	return layers, nil
+}
+
+// fill lists the tensors of the output and everything that follows from them.
+func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
+	var mixers []arch.Mixer
+	for _, l := range p.Layers {
+		mixers = append(mixers, l.Mixer)
+	}
+	dtype := as
+	if as == "" {
+		dtype = v.dtype(v.model.Attention(0) + ".q_proj.weight")
+	}
+	config, err := studentConfig(v.folder.Config(), v.model, mixers, dtype)
+	if err != nil {
+		return err
+	}
+	p.Config = config.Bytes()
+	student, err := arch.Describe(p.Config) // what every reader will make of it
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", p.Output, err)
+	}
+	seeded, err := p.seeded(v.model)
+	if err != nil {
+		return err
+	}
+	p.PeakMemory = baseMemory
+	for _, w := range student.Weights() {
+		t := v.tensor(w, seeded[w.Name], as)
+		n := int64(elements(t.Shape))
+		p.Tensors = append(p.Tensors, t)
+		p.Parameters += n
+		p.BytesOut += t.Bytes
+		p.PeakMemory = max(p.PeakMemory, baseMemory+t.working(n))
+		if t.From == Seeded {
+			p.NewParameters += n
+		} else {
+			p.BytesIn += int64(t.was().Size()) * n
+		}
+	}
+	p.Memory = memory(student)
+	p.Card = card(p, config)
+	return nil
+}
+
+// seeded returns the tensors that seeding gives, by full name, with the method.
+func (p *Plan) seeded(m *arch.Model) (map[string]string, error) {
+	by := map[string]string{}
+	for _, l := range p.Layers {
+		if l.Seeding == "" {
+			continue
+		}
+		tensors, err := seeding.Seed(l.Seeding, seeding.Layer{Model: m, Index: l.Index, Mixer: l.Mixer})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tensors {
+			by[m.Attention(l.Index)+"."+t.Name] = l.Seeding
+		}
+	}
+	return by, nil
+}
+
+// tensor decides where an output tensor comes from and its dtype.
+func (v *inventory) tensor(w arch.Weight, method string, as checkpoints.DType) Tensor {
+	t := Tensor{Name: w.Name, Shape: w.Shape, Layer: w.Layer, Group: w.Group, From: Copied, By: method, DType: as}
+	was := v.dtype(w.Name)
+	if was == "" {
+		was = v.dtype(v.model.Attention(w.Layer) + ".q_proj.weight")
+	}
+	if t.DType == "" {
+		t.DType = was
+	}
+	if slices.ContainsFunc(precise, func(end string) bool { return strings.HasSuffix(w.Name, "."+end) }) {
+		t.DType = checkpoints.F32
+	}
+	switch {
+	case method != "":
+		t.From = Seeded
+	case t.DType != was:
+		t.From, t.Was = Cast, was
+	}
+	t.Bytes = int64(elements(w.Shape)) * int64(t.DType.Size())
+	return t
+}
+
+// dtype returns that of a tensor of the source, "" when it has none of this name.
+func (v *inventory) dtype(name string) checkpoints.DType {
+	info, _ := v.folder.Info(name)
+	return info.DType
+}
+
+// was returns the dtype in the source.
+func (t Tensor) was() checkpoints.DType {
+	if t.From == Cast {
+		return t.Was
+	}
+	return t.DType
+}
+
+// working returns the bytes that n elements need while they are written: a copy is a
+// view of the source; everything else is computed as float32 and then encoded.
+func (t Tensor) working(n int64) int64 {
+	if t.From == Copied {
+		return t.Bytes
+	}
+	return 4*n + max(t.Bytes, int64(t.was().Size())*n)
+}
+
+// Origin says in a word or two where the tensor comes from.
+func (t Tensor) Origin() string {
+	switch t.From {
+	case Cast:
+		return "cast from " + string(t.Was)
+	case Seeded:
+		return "seeded by " + t.By
+	}
+	return t.From
+}
+
+// files returns the paths of the files to copy.
+func (p *Plan) files() []string {
+	var paths []string
+	for _, name := range p.Copied {
+		paths = append(paths, filepath.Join(p.Source, name))
+	}
+	return paths
+}
+
+func elements(shape []int) int { return checkpoints.Info{Shape: shape}.Elements() }

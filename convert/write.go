@@ -1,0 +1,171 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/seeding"
+)
+
+// initStd is the initializer_range of a config without one.
+const initStd = 0.02
+
+// Write makes the folder that the plan describes, whole or not at all: a failure and
+// a cancelled ctx leave nothing. One tensor is in memory at a time. Progress, which
+// may be nil, is called before each tensor and at the end with the bytes written.
+//
+// The same plan gives the same bytes in every file.
+func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err error) {
+	folder, err := checkpoints.Open(p.Source)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sources, err := p.sources(folder)
+	if err != nil {
+		return err
+	}
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	watch(ctx, sources, p.BytesOut, progress)
+	config, err := checkpoints.ParseConfig(p.Config)
+	if err != nil {
+		return err
+	}
+	digests, err := folder.Digests()
+	if err != nil {
+		return err
+	}
+	provenance, err := p.provenance(digests)
+	if err != nil {
+		return err
+	}
+	err = checkpoints.Write(p.Output, checkpoints.Output{
+		Config: config, Tensors: sources, Copy: p.files(),
+		Files:        map[string][]byte{cardName: []byte(p.Card), provenanceName: provenance},
+		MaxShardSize: p.Options.MaxShardSize, Overwrite: p.Options.Overwrite,
+	})
+	if err != nil {
+		return err
+	}
+	progress(p.BytesOut, p.BytesOut)
+	return nil
+}
+
+// watch makes every source report what was written before it, and stop when ctx is
+// cancelled.
+func watch(ctx context.Context, sources []checkpoints.Source, total int64, progress func(done, total int64)) {
+	var begun int64
+	for i, s := range sources {
+		sources[i].Data = func() ([]byte, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			progress(begun, total)
+			begun += s.Bytes()
+			return s.Data()
+		}
+	}
+}
+
+// sources turns the plan's tensors into what checkpoints writes.
+func (p *Plan) sources(folder *checkpoints.Folder) ([]checkpoints.Source, error) {
+	model, err := arch.Describe(folder.Config().Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", p.Source, err)
+	}
+	layers, err := p.seedLayers(folder, model)
+	if err != nil {
+		return nil, err
+	}
+	var sources []checkpoints.Source
+	for _, t := range p.Tensors {
+		if t.From == Seeded {
+			seed, ok := layers[t.Name]
+			if !ok {
+				return nil, fmt.Errorf("plan: %s does not seed tensor %s", t.By, t.Name)
+			}
+			sources = append(sources, t.encoded(seed))
+			continue
+		}
+		old, err := folder.Tensor(t.Name)
+		if err != nil {
+			return nil, err
+		}
+		if t.From == Cast {
+			sources = append(sources, t.encoded(old.Float32))
+		} else {
+			sources = append(sources, old.Source())
+		}
+	}
+	return sources, nil
+}
+
+// seedLayers returns the values of every seeded tensor, by full name, not computed yet.
+func (p *Plan) seedLayers(folder *checkpoints.Folder, model *arch.Model) (map[string]func() ([]float32, error), error) {
+	std := initStd
+	if _, err := folder.Config().Get("initializer_range", &std); err != nil {
+		return nil, err
+	}
+	all := map[string]func() ([]float32, error){}
+	for _, l := range p.Layers {
+		if l.Seeding == "" {
+			continue
+		}
+		prefix := model.Attention(l.Index) + "."
+		tensors, err := seeding.Seed(l.Seeding, seeding.Layer{
+			Model: model, Index: l.Index, Mixer: l.Mixer, Seed: p.Options.Seed, InitStd: std,
+			Teacher: func(name string) ([]float32, error) {
+				t, err := folder.Tensor(prefix + name)
+				if err != nil {
+					return nil, err
+				}
+				return t.Float32()
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tensors {
+			all[prefix+t.Name] = t.Data
+		}
+	}
+	return all, nil
+}
+
+// encoded is a source of values in the tensor's dtype.
+func (t Tensor) encoded(values func() ([]float32, error)) checkpoints.Source {
+	return checkpoints.Source{Name: t.Name, DType: t.DType, Shape: t.Shape, Data: func() ([]byte, error) {
+		data, err := values()
+		if err != nil {
+			return nil, err
+		}
+		if err := t.checkRange(data); err != nil {
+			return nil, err
+		}
+		return checkpoints.EncodeFloat32(data, t.DType)
+	}}
+}
+
+// checkRange refuses finite values that the dtype would turn into infinities. Only
+// F16 is that narrow: its largest number is 65504, and 65520 rounds away from it.
+func (t Tensor) checkRange(data []float32) error {
+	if t.DType != checkpoints.F16 {
+		return nil
+	}
+	for i, x := range data {
+		if x := math.Abs(float64(x)); x >= 65520 && !math.IsInf(x, 0) {
+			return fmt.Errorf("element %d is %g, which F16 cannot hold, want %s or another dtype", i, data[i], strings.ToLower(string(checkpoints.BF16)))
+		}
+	}
+	return nil
+}

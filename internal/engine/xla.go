@@ -1,0 +1,19 @@
+//go:build cgo && !noxla && ((linux && (amd64 || arm64)) || (darwin && arm64))
+
+package engine
+
+import (
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/compute/xla"
+)
+
+var newXLA = func(plugin string) (compute.Backend, error) {
+	xla.EnableAutoInstall(false)
+	if strings.Contains(plugin, "cuda") {
+		// fp32 means fp32: TF32 keeps ten bits of a product.
+		plugin += ",tf32=false"
+	}
+	return xla.New(plugin)
+}

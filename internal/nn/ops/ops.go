@@ -1,0 +1,110 @@
+// Package ops holds the pieces that every block and every mixer is built from:
+// linear layers, norms, activations, rotary positions, the short convolution.
+//
+// Like all graph-building code here, the functions panic with an error when
+// shapes disagree; whoever builds a graph recovers it at the boundary.
+//
+// Axes: B batch, T time, H query heads, G key-value heads, D head dimension,
+// C channels, E hidden size.
+package ops
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// Weights gives a graph the tensors of a model by their checkpoint names.
+type Weights interface {
+	// Weight returns a tensor; it panics when there is none of this name.
+	Weight(g *Graph, name string) *Node
+	// Has reports whether there is one.
+	Has(name string) bool
+}
+
+// Adapter is the low-rank correction of one linear layer: Scale·(x·Aᵀ)·Bᵀ with
+// A [r, in] and B [out, r].
+type Adapter struct {
+	A, B  *Node
+	Scale float64
+}
+
+// Adapted is implemented by weights that carry low-rank adapters.
+type Adapted interface {
+	// Adapter returns the adapter of a linear module, if it has one.
+	Adapter(g *Graph, module string) (Adapter, bool)
+}
+
+// Linear computes y = x·Wᵀ + b, and adds the module's adapter where there is one.
+//
+//	x    [..., in]
+//	W    [out, in]   module + ".weight"
+//	b    [out]       module + ".bias", optional
+//	out  [..., out]
+func Linear(w Weights, module string, x *Node) *Node {
+	g := x.Graph()
+	y := Project(x, w.Weight(g, module+".weight"))
+	if w.Has(module + ".bias") {
+		y = Add(y, ExpandLeftToRank(w.Weight(g, module+".bias"), y.Rank()))
+	}
+	if a, ok := w.(Adapted); ok {
+		if low, ok := a.Adapter(g, module); ok {
+			y = Add(y, MulScalar(Project(Project(x, low.A), low.B), low.Scale))
+		}
+	}
+	return y
+}
+
+// Project computes x·Wᵀ for x [..., in] and W [out, in]. The leading axes are
+// folded into one, so that the engine sees a single matrix product.
+func Project(x, w *Node) *Node {
+	dims := x.Shape().Dimensions
+	in := dims[len(dims)-1]
+	if w.Rank() != 2 || w.Shape().Dim(1) != in {
+		exceptions.Panicf("ops: Project(x=%s, w=%s): want w [out %d]", x.Shape(), w.Shape(), in)
+	}
+	rows := x.Shape().Size() / in
+	y := DotGeneral(Reshape(x, rows, in), []int{1}, nil, w, []int{1}, nil)
+	return Reshape(y, append(append([]int{}, dims[:len(dims)-1]...), w.Shape().Dim(0))...)
+}
+
+// RMSNorm computes x / sqrt(mean(x²) + eps) · weight over the last axis, in
+// fp32. Written with Sqrt and Div because Rsqrt has no gradient.
+//
+//	x       [..., E]
+//	weight  [E]
+//
+// Source: Zhang & Sennrich 2019, arXiv:1910.07467.
+func RMSNorm(x, weight *Node, eps float64) *Node {
+	ms := ReduceAndKeep(Square(x), ReduceMean, -1)
+	return Mul(Div(x, Sqrt(AddScalar(ms, eps))), ExpandLeftToRank(weight, x.Rank()))
+}
+
+// SiLU computes x·sigmoid(x).
+func SiLU(x *Node) *Node { return Mul(x, Sigmoid(x)) }
+
+// SplitHeads turns [B, T, H·D] into [B, H, T, D].
+func SplitHeads(x *Node, heads int) *Node {
+	b, t, c := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2)
+	return TransposeAllAxes(Reshape(x, b, t, heads, c/heads), 0, 2, 1, 3)
+}
+
+// MergeHeads turns [B, H, T, D] into [B, T, H·D].
+func MergeHeads(x *Node) *Node {
+	b, h, t, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2), x.Shape().Dim(3)
+	return Reshape(TransposeAllAxes(x, 0, 2, 1, 3), b, t, h*d)
+}
+
+// RepeatHeads repeats each key-value head for the query heads of its group: head
+// g serves query heads g·r … g·r+r−1. By head, never by row of the weight.
+//
+//	x    [B, G, ...]
+//	out  [B, G·r, ...]
+func RepeatHeads(x *Node, r int) *Node {
+	if r == 1 {
+		return x
+	}
+	dims := x.Shape().Dimensions
+	wide := append([]int{dims[0], dims[1], r}, dims[2:]...)
+	out := append([]int{dims[0], dims[1] * r}, dims[2:]...)
+	return Reshape(BroadcastToDims(InsertAxes(x, 2), wide...), out...)
+}

@@ -1,0 +1,139 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+)
+
+// Params are the tensors of one model as fp32 variables of a GoMLX store, named
+// scope + "/" + checkpoint name.
+type Params struct {
+	store    *model.Store
+	scope    string
+	names    []string
+	adapters map[string]float64 // module → scale
+}
+
+var (
+	_ ops.Weights = (*Params)(nil)
+	_ ops.Adapted = (*Params)(nil)
+)
+
+// NewParams returns an empty set; scope keeps the models of one store apart.
+func NewParams(store *model.Store, scope string) *Params {
+	return &Params{store: store, scope: scope, adapters: map[string]float64{}}
+}
+
+// Reader is where tensors come from: a [checkpoints.Folder] or a [checkpoints.File].
+type Reader interface {
+	Tensor(name string) (checkpoints.Tensor, error)
+}
+
+// LoadParams reads every tensor of m that want accepts (nil: all) from the
+// folder, widened to fp32. None is trainable.
+func LoadParams(store *model.Store, scope string, folder Reader, m *arch.Model, want func(arch.Weight) bool) (*Params, error) {
+	p := NewParams(store, scope)
+	for _, w := range m.Weights() {
+		if want != nil && !want(w) {
+			continue
+		}
+		t, err := folder.Tensor(w.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(t.Shape, w.Shape) {
+			return nil, fmt.Errorf("tensor %s: shape %v, want %v by config.json", w.Name, t.Shape, w.Shape)
+		}
+		data, err := t.Float32()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.Set(w.Name, w.Shape, data); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// Set adds a tensor, or gives it a new value.
+func (p *Params) Set(name string, shape []int, data []float32) error {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	if n != len(data) {
+		return fmt.Errorf("tensor %s: got %d elements, want %d for shape %v", name, len(data), n, shape)
+	}
+	value := tensors.FromFlatDataAndDimensions(data, shape...)
+	if v := p.Variable(name); v != nil {
+		return v.SetValue(value)
+	}
+	v, err := p.store.CreateVariable(p.path(name), value)
+	if err != nil {
+		return fmt.Errorf("tensor %s: %w", name, err)
+	}
+	v.SetTrainable(false)
+	p.names = append(p.names, name)
+	return nil
+}
+
+// Names lists the tensors in the order in which they were added.
+func (p *Params) Names() []string { return p.names }
+
+// Variable returns the variable of a tensor, or nil.
+func (p *Params) Variable(name string) *model.Variable { return p.store.GetVariable(p.path(name)) }
+
+// Float32 returns a copy of a tensor's present value.
+func (p *Params) Float32(name string) ([]float32, error) {
+	v := p.Variable(name)
+	if v == nil {
+		return nil, fmt.Errorf("tensor %s: the model has none of this name", name)
+	}
+	value, err := v.Value()
+	if err != nil {
+		return nil, fmt.Errorf("tensor %s: %w", name, err)
+	}
+	return tensors.CopyFlatData[float32](value)
+}
+
+// Has reports whether there is a tensor of this name.
+func (p *Params) Has(name string) bool { return p.Variable(name) != nil }
+
+// Weight returns a tensor's value in the graph.
+func (p *Params) Weight(g *Graph, name string) *Node {
+	v := p.Variable(name)
+	if v == nil {
+		exceptions.Panicf("tensor %s: not loaded for %s", name, p.scope)
+	}
+	return v.NodeValue(g)
+}
+
+// Adapt declares that a linear module has an adapter, in the tensors module +
+// ".lora_A.weight" and ".lora_B.weight", applied with the given scale.
+func (p *Params) Adapt(module string, scale float64) { p.adapters[module] = scale }
+
+// Adapter returns the adapter of a module, if it has one.
+func (p *Params) Adapter(g *Graph, module string) (ops.Adapter, bool) {
+	scale, ok := p.adapters[module]
+	if !ok {
+		return ops.Adapter{}, false
+	}
+	return ops.Adapter{A: p.Weight(g, module+LoRAA), B: p.Weight(g, module+LoRAB), Scale: scale}, true
+}
+
+// Suffixes of an adapter's tensors, as PEFT names them.
+const (
+	LoRAA = ".lora_A.weight"
+	LoRAB = ".lora_B.weight"
+)
+
+func (p *Params) path(name string) string { return "/" + p.scope + "/" + name }

@@ -1,0 +1,107 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+)
+
+// Diagnose says where a step that was not finite went wrong, in the order in
+// which the values are computed: a weight, an alignment loss, the output of a
+// block, and last a gradient. The step must have changed nothing, which
+// [Trainer.Step] sees to.
+func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
+	layers := layerOf(t.Student.Model)
+	for _, w := range t.Student.Model.Weights() {
+		if !t.Params.Has(w.Name) {
+			continue
+		}
+		data, err := t.Params.Float32(w.Name)
+		if err != nil {
+			return "", err
+		}
+		if i := firstBad(data); i >= 0 {
+			return fmt.Sprintf("%s: tensor %s is %v at element %d", place(w.Layer), w.Name, data[i], i), nil
+		}
+	}
+	if t.Objective.MSE > 0 {
+		for i, name := range t.Objective.Parts(t.Student.Model) {
+			if bad(m.Parts[i]) {
+				return fmt.Sprintf("layer %s: its alignment loss is %v", name[len("mse_"):], m.Parts[i]), nil
+			}
+		}
+	} else if where, err := t.probe(b); err != nil || where != "" {
+		return where, err
+	}
+	// The backward pass runs from the last layer to the first: what is named last
+	// in the model's order went wrong first.
+	where := "the gradient's norm overflows, though every part of it is finite"
+	deepest := math.MinInt
+	for i, x := range t.Tensors {
+		if l := layers[x.Name]; bad(m.Squares[i]) && l > deepest {
+			deepest, where = l, fmt.Sprintf("%s: the gradient of %s is not finite", place(l), x.Name)
+		}
+	}
+	return where, nil
+}
+
+// probe runs the student forward once more and names the first block whose output is not finite.
+func (t *Trainer) probe(b Batch) (string, error) {
+	exec, err := model.NewExec(t.Backend, t.Store, func(_ *model.Scope, ids *Node) *Node {
+		t.Store.SetTraining(ids.Graph(), true)
+		return t.Student.Magnitudes(ids)
+	})
+	if err != nil {
+		return "", fmt.Errorf("build probe: %w", err)
+	}
+	defer exec.Finalize()
+	ids, _ := b.tensors()
+	out, err := exec.Exec(ids)
+	if err != nil {
+		return "", fmt.Errorf("run probe: %w", err)
+	}
+	magnitudes, err := tensors.CopyFlatData[float32](out[0])
+	if err != nil {
+		return "", fmt.Errorf("read probe: %w", err)
+	}
+	i := firstBad(magnitudes)
+	switch {
+	case i < 0:
+		return "", nil
+	case i == len(magnitudes)-1:
+		return "the head: the logits are not finite", nil
+	default:
+		return fmt.Sprintf("layer %d: the output of its block is not finite", i), nil
+	}
+}
+
+func layerOf(m *arch.Model) map[string]int {
+	layers := map[string]int{}
+	for _, w := range m.Weights() {
+		layers[w.Name] = w.Layer
+	}
+	return layers
+}
+
+func place(layer int) string {
+	if layer < 0 {
+		return "outside the layers"
+	}
+	return fmt.Sprintf("layer %d", layer)
+}
+
+func firstBad(data []float32) int {
+	for i, x := range data {
+		if bad(float64(x)) {
+			return i
+		}
+	}
+	return -1
+}
+
+func bad(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }

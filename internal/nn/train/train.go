@@ -1,0 +1,265 @@
+// Package train turns a model, an objective and an optimizer into one compiled
+// step: forward, backward, clip, AdamW, all in fp32.
+//
+// [New] builds a [Trainer] over the variables of an [nn.Params]; [Trainer.Step]
+// runs one optimizer step over one or more micro-batches. Learning rates come in
+// with each step, so a schedule is plain Go outside of the graph.
+//
+// A step whose gradient is not finite changes nothing: the caller can still save
+// what it had, and [Trainer.Diagnose] says in which layer it went wrong.
+//
+// # Limits
+//
+// One device. Frozen tensors take no part in the backward pass.
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+)
+
+// Tensor is one trainable tensor.
+type Tensor struct {
+	Name  string
+	Group int  // index into the learning rates of a step
+	Decay bool // weight decay applies
+}
+
+// Setup is everything that a trainer is built from.
+type Setup struct {
+	Backend compute.Backend
+	Store   *model.Store
+	Teacher *nn.Net // nil when the objective does not ask it
+	Student nn.Net
+	Params  *nn.Params // the student's
+	Tensors []Tensor
+	Groups  int // learning rates per step
+
+	Objective Objective
+	Optimizer AdamW
+}
+
+// Batch is B windows of T tokens, row by row.
+type Batch struct {
+	B, T         int
+	IDs, Targets []int32
+}
+
+// Metrics is what one optimizer step measured.
+type Metrics struct {
+	Loss     float64
+	Parts    []float64 // see [Objective.Parts]
+	GradNorm float64   // global, before clipping
+	Squares  []float64 // sum of squares of each trainable tensor's gradient
+}
+
+// Finite reports whether loss and gradient are numbers; if not, the step changed nothing.
+func (m Metrics) Finite() bool {
+	s := m.Loss + m.GradNorm
+	return !math.IsNaN(s) && !math.IsInf(s, 0)
+}
+
+// Trainer runs optimizer steps.
+type Trainer struct {
+	Setup
+	moments []moments
+	sums    []*model.Variable // accumulated gradients; nil until a step has several micro-batches
+
+	fused      *model.Exec // one micro-batch: forward, backward and update in one graph
+	accumulate *model.Exec // forward, backward, add to sums
+	apply      *model.Exec // update from sums, clear them
+}
+
+// New checks the setup and creates the optimizer's state, zero. Graphs are
+// compiled at the first step.
+func New(s Setup) (*Trainer, error) {
+	t := &Trainer{Setup: s}
+	if len(s.Tensors) == 0 {
+		return nil, fmt.Errorf("nothing to train")
+	}
+	for _, x := range s.Tensors {
+		v := s.Params.Variable(x.Name)
+		if v == nil {
+			return nil, fmt.Errorf("train %s: the student has no such tensor", x.Name)
+		}
+		m, err := newMoments(s.Store, x.Name, v.Shape().Dimensions)
+		if err != nil {
+			return nil, err
+		}
+		t.moments = append(t.moments, m)
+	}
+	var err error
+	if t.fused, err = model.NewExec(s.Backend, s.Store, t.fusedGraph); err != nil {
+		return nil, fmt.Errorf("build step: %w", err)
+	}
+	if t.accumulate, err = model.NewExec(s.Backend, s.Store, t.accumulateGraph); err != nil {
+		return nil, fmt.Errorf("build step: %w", err)
+	}
+	if t.apply, err = model.NewExec(s.Backend, s.Store, t.applyGraph); err != nil {
+		return nil, fmt.Errorf("build step: %w", err)
+	}
+	return t, nil
+}
+
+// Step runs one optimizer step: number is 1 for the first, for the correction of
+// the moments' bias; rates has one learning rate per group. The micro-batches
+// have one shape, so that the mean of their losses is the mean over tokens.
+func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, error) {
+	control := t.control(number, rates)
+	if len(batches) == 1 {
+		ids, targets := batches[0].tensors()
+		out, err := t.fused.Exec(ids, targets, control)
+		if err != nil {
+			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
+		}
+		return t.metrics(out[0], out[1])
+	}
+	if err := t.makeSums(); err != nil {
+		return Metrics{}, err
+	}
+	var sum Metrics
+	share := 1 / float64(len(batches))
+	for _, b := range batches {
+		ids, targets := b.tensors()
+		out, err := t.accumulate.Exec(ids, targets, float32(share))
+		if err != nil {
+			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
+		}
+		m, err := t.metrics(out[0], nil)
+		if err != nil {
+			return Metrics{}, err
+		}
+		sum.add(m, share)
+	}
+	out, err := t.apply.Exec(control)
+	if err != nil {
+		return Metrics{}, fmt.Errorf("step %d: %w", number, err)
+	}
+	m, err := t.metrics(nil, out[0])
+	sum.GradNorm, sum.Squares = m.GradNorm, m.Squares
+	return sum, err
+}
+
+// Close frees the compiled graphs and the optimizer's state.
+func (t *Trainer) Close() error {
+	for _, e := range []*model.Exec{t.fused, t.accumulate, t.apply} {
+		e.Finalize()
+	}
+	for _, m := range t.moments {
+		for _, v := range []*model.Variable{m.first, m.second} {
+			if err := t.Store.DeleteVariable(v.Path()); err != nil {
+				return err
+			}
+		}
+	}
+	for _, v := range t.sums {
+		if err := t.Store.DeleteVariable(v.Path()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fusedGraph: ids [B, T], targets [B, T], control → losses [1+parts], squares [tensors].
+func (t *Trainer) fusedGraph(_ *model.Scope, ids, targets, control *Node) []*Node {
+	t.Store.SetTraining(ids.Graph(), true)
+	losses, grads := t.gradients(ids, targets)
+	return []*Node{losses, t.update(grads, control)}
+}
+
+func (t *Trainer) accumulateGraph(_ *model.Scope, ids, targets, share *Node) []*Node {
+	g := ids.Graph()
+	t.Store.SetTraining(g, true)
+	losses, grads := t.gradients(ids, targets)
+	for i, grad := range grads {
+		t.sums[i].SetNodeValue(Add(t.sums[i].NodeValue(g), Mul(grad, share)))
+	}
+	return []*Node{losses}
+}
+
+func (t *Trainer) applyGraph(_ *model.Scope, control *Node) []*Node {
+	g := control.Graph()
+	t.Store.SetTraining(g, true)
+	grads := make([]*Node, len(t.sums))
+	for i, v := range t.sums {
+		grads[i] = v.NodeValue(g)
+	}
+	squares := t.update(grads, control)
+	for i, v := range t.sums {
+		v.SetNodeValue(ZerosLike(grads[i]))
+	}
+	return []*Node{squares}
+}
+
+// gradients builds the loss and its gradient for every trainable tensor.
+func (t *Trainer) gradients(ids, targets *Node) (losses *Node, grads []*Node) {
+	loss, parts := t.Objective.graph(t.Teacher, t.Student, ids, targets)
+	at := make([]*Node, len(t.Tensors))
+	for i, x := range t.Tensors {
+		at[i] = t.Params.Weight(ids.Graph(), x.Name)
+	}
+	grads = Gradient(loss, at...)
+	return Stack(append([]*Node{loss}, parts...), 0), grads
+}
+
+func (t *Trainer) makeSums() error {
+	if t.sums != nil {
+		return nil
+	}
+	for _, x := range t.Tensors {
+		dims := t.Params.Variable(x.Name).Shape().Dimensions
+		v, err := zeros(t.Store, "/optimizer/sum/"+x.Name, dims)
+		if err != nil {
+			return err
+		}
+		t.sums = append(t.sums, v)
+	}
+	return nil
+}
+
+func (t *Trainer) metrics(losses, squares *tensors.Tensor) (Metrics, error) {
+	var m Metrics
+	if losses != nil {
+		flat, err := tensors.CopyFlatData[float32](losses)
+		if err != nil {
+			return m, fmt.Errorf("read losses: %w", err)
+		}
+		m.Loss = float64(flat[0])
+		for _, x := range flat[1:] {
+			m.Parts = append(m.Parts, float64(x))
+		}
+	}
+	if squares != nil {
+		flat, err := tensors.CopyFlatData[float32](squares)
+		if err != nil {
+			return m, fmt.Errorf("read gradient norms: %w", err)
+		}
+		for _, x := range flat {
+			m.Squares = append(m.Squares, float64(x))
+			m.GradNorm += float64(x)
+		}
+		m.GradNorm = math.Sqrt(m.GradNorm)
+	}
+	return m, nil
+}
+
+func (m *Metrics) add(x Metrics, share float64) {
+	m.Loss += share * x.Loss
+	if m.Parts == nil {
+		m.Parts = make([]float64, len(x.Parts))
+	}
+	for i, p := range x.Parts {
+		m.Parts[i] += share * p
+	}
+}
+
+func (b Batch) tensors() (ids, targets *tensors.Tensor) {
+	return tensors.FromFlatDataAndDimensions(b.IDs, b.B, b.T), tensors.FromFlatDataAndDimensions(b.Targets, b.B, b.T)
+}

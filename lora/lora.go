@@ -1,0 +1,130 @@
+// Package lora trains a linear layer through a low-rank correction:
+//
+//	y = x·Wᵀ + Alpha/R · (x·Aᵀ)·Bᵀ,   A [R, in], B [out, R]
+//
+// [Config.Match] finds the modules of a model that a configuration names,
+// [Module.Init] gives a new correction that changes nothing, and [Merge] adds a
+// trained one into the weight, so that what is saved is an ordinary checkpoint.
+//
+// # Limits
+//
+// Targets are the projections of attention and of the MLP; the tensors that a
+// mixer adds train directly.
+//
+// Source: Hu et al. 2021, arXiv:2106.09685.
+package lora
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+)
+
+// AllLinear as the only target stands for every module that can be one.
+const AllLinear = "all-linear"
+
+// Config says which modules are corrected, and how.
+type Config struct {
+	R       int     // rank
+	Alpha   float64 // scale is Alpha/R
+	Targets []string
+}
+
+// Scale is the factor of the correction.
+func (c Config) Scale() float64 { return c.Alpha / float64(c.R) }
+
+// Module is a linear layer with a correction.
+type Module struct {
+	Name    string // its tensors are Name + ".weight" and so on
+	Layer   int
+	Group   string // "attention" or "mlp"
+	In, Out int
+}
+
+// TargetError reports a target that names no module.
+type TargetError struct {
+	Target string
+	Exist  []string
+}
+
+func (e *TargetError) Error() string {
+	return fmt.Sprintf("lora target %q matches no module of the student", e.Target)
+}
+
+// Hint lists what there is.
+func (e *TargetError) Hint() string {
+	return "there are " + strings.Join(e.Exist, ", ") + ", or " + AllLinear
+}
+
+// Match returns the modules that the targets name, in layer order. Attention
+// modules count only in layers that were linearized, as in LoLCATs, unless the
+// student has none: softmax layers were never damaged. The error is a
+// [*TargetError].
+func (c Config) Match(m *arch.Model) ([]Module, error) {
+	all := modules(m)
+	var exist []string
+	for _, x := range all {
+		if short := shortName(x.Name); !slices.Contains(exist, short) {
+			exist = append(exist, short)
+		}
+	}
+	for _, target := range c.Targets {
+		if target != AllLinear && !slices.Contains(exist, target) {
+			return nil, &TargetError{target, exist}
+		}
+	}
+	return slices.DeleteFunc(all, func(x Module) bool {
+		return !slices.Contains(c.Targets, AllLinear) && !slices.Contains(c.Targets, shortName(x.Name))
+	}), nil
+}
+
+func modules(m *arch.Model) []Module {
+	var all []Module
+	for i := range m.Layers {
+		if !m.Linear() || m.Mixers[i].Name != arch.Softmax {
+			for _, p := range m.Projections() {
+				all = append(all, Module{m.Attention(i) + "." + p.Name, i, "attention", p.In, p.Out})
+			}
+		}
+		gate, up, down := m.MLP(i)
+		all = append(all,
+			Module{gate, i, "mlp", m.Hidden, m.FFN},
+			Module{up, i, "mlp", m.Hidden, m.FFN},
+			Module{down, i, "mlp", m.FFN, m.Hidden})
+	}
+	return all
+}
+
+func shortName(module string) string { return module[strings.LastIndexByte(module, '.')+1:] }
+
+// Init returns a new correction: A uniform in ±1/√in (torch's kaiming_uniform
+// with a = √5, as PEFT does) and B zero, so that the layer starts unchanged.
+func (x Module) Init(r int, rng *rand.Rand) (a, b []float32) {
+	a, b = make([]float32, r*x.In), make([]float32, x.Out*r)
+	bound := 1 / math.Sqrt(float64(x.In))
+	for i := range a {
+		a[i] = float32((2*rng.Float64() - 1) * bound)
+	}
+	return a, b
+}
+
+// Merge adds scale·B·A to w [out, in] in place and returns the largest change of
+// an element. Sums are taken in float64.
+func (x Module) Merge(w, a, b []float32, scale float64) (largest float64) {
+	r := len(a) / x.In
+	for o := range x.Out {
+		for i := range x.In {
+			var dot float64
+			for k := range r {
+				dot += float64(b[o*r+k]) * float64(a[k*x.In+i])
+			}
+			w[o*x.In+i] += float32(scale * dot)
+			largest = max(largest, math.Abs(scale*dot))
+		}
+	}
+	return largest
+}

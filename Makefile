@@ -1,0 +1,65 @@
+# Everything a newcomer needs: `make demo` and `make test`. A machine with Go 1.21
+# or newer is enough; the toolchain that go.mod names arrives by itself.
+
+# Machines often carry an older Go with GOTOOLCHAIN=local, which would refuse go.mod.
+export GOTOOLCHAIN := auto
+
+# The pure-Go engine's vector kernels, on the architecture that has them.
+ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+export GOEXPERIMENT := simd
+endif
+
+# ENGINE=xla runs the tests on XLA too, with a plugin made by a rig beside this checkout.
+ENGINE ?= go
+XLA_RIG := ../shared/tools/xla-cpu/build.sh
+ifeq ($(ENGINE),go)
+with_engine :=
+else ifeq ($(ENGINE),xla)
+with_engine = test -x $(XLA_RIG) || { echo "make: ENGINE=xla needs the plugin rig $(XLA_RIG), which is not there" >&2; exit 1; }; \
+	plugin=$$($(XLA_RIG)) || exit 1; eval "$$plugin"; export LINEARIZE_TEST_ENGINE=xla:cpu;
+else
+$(error ENGINE is "$(ENGINE)", want go or xla)
+endif
+
+GO ?= go
+# The linter must be built with the toolchain that it checks for. It lives
+# outside go.mod, whose pins are the program's own.
+TOOLCHAIN := $(shell awk '$$1 == "toolchain" { print $$2 }' go.mod)
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+TESTFLAGS ?=
+
+.PHONY: help build demo test check vet lint bench golden clean
+
+help:
+	@echo 'make demo     convert and train the built-in teacher, start to end (under 3 minutes)'
+	@echo 'make test     run the tests; ENGINE=xla runs them on XLA, TESTFLAGS=... goes to go test'
+	@echo 'make build    make bin/linearize'
+	@echo 'make check    build, vet, lint, test: what must pass before a commit'
+	@echo 'make bench    run the benchmarks'
+	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
+
+build:
+	$(GO) build -o bin/ ./cmd/linearize
+
+demo: build
+	bin/linearize demo
+
+test:
+	@$(with_engine) echo '$(GO) test $(TESTFLAGS) ./...'; $(GO) test $(TESTFLAGS) ./...
+
+check: build vet lint test
+
+vet:
+	$(GO) vet ./...
+
+lint:
+	GOTOOLCHAIN=$(TOOLCHAIN) $(GO) run $(GOLANGCI) run --concurrency 2 ./...
+
+bench:
+	@$(with_engine) $(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+golden:
+	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,318 @@
+package recipes
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+)
+
+// check reports what is decoded but wrong.
+func check(r *Recipe, t *tree, rp *report) {
+	if r.Teacher == "" {
+		rp.missing("teacher", "a folder, org/name or org/name@rev")
+	}
+	checkStudent(&r.Student, t, rp)
+	checkData(&r.Data, t, rp)
+	checkKnobs("defaults.", &r.Defaults, t, rp)
+	if len(r.Stages) == 0 {
+		rp.missing("stages", "at least one")
+	}
+	seen := map[string]int{}
+	for i := range r.Stages {
+		s, at := &r.Stages[i], fmt.Sprintf("stages[%d].", i)
+		if first, ok := seen[s.Name]; ok {
+			rp.at(at+"name", "is %q, as that of stages[%d]", s.Name, first)
+		} else {
+			seen[s.Name] = i
+		}
+		checkStage(at, s, t, rp)
+	}
+}
+
+// missing reports a value that has to be there: absent or empty.
+func (rp *report) missing(path, want string) {
+	if rp.tree.given(path) {
+		rp.at(path, "is empty, want %s", want)
+		return
+	}
+	rp.at(path, "is missing, want %s", want)
+}
+
+// integer reports an integer below its least value.
+func (rp *report) integer(path string, got, least int) {
+	switch {
+	case got >= least:
+	case !rp.tree.given(path):
+		rp.missing(path, "an integer >= "+strconv.Itoa(least))
+	default:
+		rp.at(path, "is %d, want >= %d", got, least)
+	}
+}
+
+// number reports a number that is not finite or that ok refuses.
+func (rp *report) number(path string, got float64, ok bool, want string) {
+	switch {
+	case ok && !math.IsNaN(got) && !math.IsInf(got, 0):
+	case !rp.tree.given(path):
+		rp.missing(path, "a number "+want)
+	default:
+		rp.at(path, "is %g, want %s", got, want)
+	}
+}
+
+// choice reports a word that is not one of choices.
+func (rp *report) choice(path, got string, choices []string) {
+	switch {
+	case slices.Contains(choices, got):
+	case got == "":
+		rp.missing(path, oneOf(choices))
+	default:
+		if near := nearest(got, choices); near != "" {
+			rp.at(path, "is %q; did you mean %q?", got, near)
+			return
+		}
+		rp.at(path, "is %q, want %s", got, oneOf(choices))
+	}
+}
+
+func checkStudent(s *Student, t *tree, rp *report) {
+	if s.Folder != "" {
+		for _, key := range []string{"mixer", "keep", "seeding"} {
+			if path := "student." + key; t.given(path) {
+				rp.at(path, "does not go with a folder, whose student has its mixers")
+			}
+		}
+		return
+	}
+	if s.Mixer == "" {
+		rp.missing("student.mixer", "one of "+strings.Join(linearMixers(), ", ")+"; or student: the folder that convert wrote")
+	} else if x, err := arch.ParseMixer(s.Mixer); err != nil {
+		if e, ok := errors.AsType[*arch.MixerError](err); ok {
+			rp.at("student.mixer", "%q: %s; %s", s.Mixer, e.Problem, e.Hint())
+		} else {
+			rp.at("student.mixer", "%v", err)
+		}
+	} else if x.Name == arch.Softmax {
+		rp.at("student.mixer", "is softmax, which the teacher has; want one of %s", strings.Join(linearMixers(), ", "))
+	}
+	checkKeep(s.Keep, rp)
+}
+
+func linearMixers() []string {
+	return slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
+}
+
+var keepForm = regexp.MustCompile(`^(none|all|(every|first|last):[1-9][0-9]*|layers:[0-9]+(,[0-9]+)*|@.+)$`)
+
+// checkKeep checks the form; whether the teacher has such layers shows when it is converted.
+func checkKeep(keep string, rp *report) {
+	if !keepForm.MatchString(keep) {
+		rp.at("student.keep", "is %q, want none, all, every:n, first:n, last:n, layers:0,4 or @file", keep)
+	}
+}
+
+func checkData(d *Data, t *tree, rp *report) {
+	rp.integer("data.seq_len", d.SeqLen, 2)
+	if len(d.Train) == 0 {
+		rp.missing("data.train", "at least one {path: FILE, separator: TEXT}")
+	}
+	for _, list := range []struct {
+		path    string
+		sources []Source
+	}{{"data.train", d.Train}, {"data.eval", d.Eval}} {
+		if n := t.values[list.path]; n == nil || len(n.Content) != len(list.sources) {
+			continue // the decoder left out an entry, which is reported
+		}
+		for i, s := range list.sources {
+			path := fmt.Sprintf("%s[%d].path", list.path, i)
+			switch ext := strings.ToLower(filepath.Ext(s.Path)); {
+			case s.Path == "":
+				rp.missing(path, "a .txt file")
+			case ext != ".txt":
+				rp.at(path, "is %q, want a .txt file: no other kind is supported yet", s.Path)
+			}
+		}
+	}
+}
+
+// checkKnobs checks the knobs that stand under a path; the effective ones come
+// from there or have been checked where they do stand.
+func checkKnobs(at string, k *Knobs, t *tree, rp *report) {
+	integer := func(key string, got, least int) {
+		if t.given(at + key) {
+			rp.integer(at+key, got, least)
+		}
+	}
+	number := func(key string, got float64, ok bool, want string) {
+		if t.given(at + key) {
+			rp.number(at+key, got, ok, want)
+		}
+	}
+	integer("batch_size", k.BatchSize, 1)
+	integer("grad_accumulation", k.GradAccumulation, 1)
+	number("learning_rate", k.LearningRate, k.LearningRate > 0, "> 0")
+	if t.given(at + "betas") {
+		for i, b := range k.Betas {
+			if path := fmt.Sprintf("%sbetas[%d]", at, i); t.given(path) {
+				rp.number(path, b, b >= 0 && b < 1, "in [0, 1)")
+			}
+		}
+	}
+	number("eps", k.Eps, k.Eps > 0, "> 0")
+	number("weight_decay", k.WeightDecay, k.WeightDecay >= 0, ">= 0")
+	number("clip_norm", k.ClipNorm, k.ClipNorm >= 0, ">= 0, where 0 is no clipping")
+	if t.given(at + "schedule") {
+		rp.choice(at+"schedule", k.Schedule, schedules)
+	}
+	integer("warmup_steps", k.WarmupSteps, 0)
+	integer("decay_steps", k.DecaySteps, 0)
+	number("floor", k.Floor, k.Floor >= 0 && k.Floor <= 1, "in [0, 1]")
+	integer("eval_every", k.EvalEvery, 0)
+	integer("save_every", k.SaveEvery, 0)
+	integer("log_every", k.LogEvery, 1)
+}
+
+var nameForm = regexp.MustCompile(`^[a-z0-9-]+$`)
+
+func checkStage(at string, s *Stage, t *tree, rp *report) {
+	if s.Name == "" {
+		rp.missing(at+"name", "lower-case letters, digits and -")
+	} else if !nameForm.MatchString(s.Name) {
+		rp.at(at+"name", "is %q, want lower-case letters, digits and -", s.Name)
+	}
+	rp.integer(at+"steps", s.Steps, 1)
+	checkKnobs(at, &s.Knobs, t, rp)
+	if !t.given(at+"learning_rate") && !t.given("defaults.learning_rate") {
+		rp.missing(at+"learning_rate", "a number > 0, here or in defaults")
+	}
+	checkSchedule(at, s, t, rp)
+	rp.choice(at+"kind", s.Kind, kindNames)
+	k, ok := kinds[s.Kind]
+	if !ok {
+		return // what may go with it is unknown
+	}
+	if train := at + "train"; s.Train != "" && !slices.Contains(k.trains, s.Train) && groupsOf[s.Train] != nil {
+		rp.at(train, "is %s, and a stage of kind %s trains %s", s.Train, s.Kind, oneOf(k.trains))
+	} else {
+		rp.choice(train, s.Train, k.trains)
+	}
+	checkLoss(at+"loss", s, k, t, rp)
+	checkRates(at+"learning_rates", s, rp)
+	checkLoRA(at+"lora", s, t, rp)
+}
+
+// checkSchedule checks the schedule's lengths against the stage's.
+func checkSchedule(at string, s *Stage, t *tree, rp *report) {
+	from := func(key string) string {
+		if t.given(at + key) {
+			return at + key
+		}
+		return "defaults." + key
+	}
+	stage := strings.TrimSuffix(at, ".")
+	decay := 0
+	if s.Schedule == "wsd" {
+		decay = s.DecaySteps
+		if decay == 0 {
+			rp.at(from("decay_steps"), "%s has schedule wsd, want decay_steps > 0", stage)
+		}
+	} else if s.DecaySteps != 0 && t.given(at+"decay_steps") {
+		rp.at(at+"decay_steps", "is for schedule wsd, and the stage's is %s", s.Schedule)
+	}
+	if s.Schedule == "constant" && s.Floor != 0 && t.given(at+"floor") {
+		rp.at(at+"floor", "is not for schedule constant")
+	}
+	switch {
+	case s.Steps <= 0: // reported
+	case s.WarmupSteps > s.Steps:
+		rp.at(from("warmup_steps"), "is %d, more than the %d steps of %s", s.WarmupSteps, s.Steps, stage)
+	case s.WarmupSteps+decay > s.Steps:
+		rp.at(from("decay_steps"), "is %d, and with warmup_steps %d more than the %d steps of %s", decay, s.WarmupSteps, s.Steps, stage)
+	}
+}
+
+func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
+	sum := 0.0
+	for _, part := range lossParts {
+		path, v := at+"."+part.key, *part.value(&s.Loss)
+		if _, ok := k.loss[part.key]; !ok {
+			if v != 0 {
+				rp.at(path, "is not for a stage of kind %s, which has %s", s.Kind, strings.Join(slices.Sorted(maps.Keys(k.loss)), ", "))
+			}
+			continue
+		}
+		if part.key == "temperature" {
+			rp.number(path, v, v > 0, "> 0")
+			if v > 0 && v != 1 && s.Loss.KL == 0 {
+				rp.at(path, "is for kl, which has no weight")
+			}
+			continue
+		}
+		rp.number(path, v, v >= 0, ">= 0")
+		sum += v
+	}
+	if sum == 0 {
+		rp.at(at, "every weight is 0, want one of a stage of kind %s > 0", s.Kind)
+	}
+	if k.target {
+		rp.choice(at+".target", s.Loss.Target, targets)
+	} else if t.given(at + ".target") {
+		rp.at(at+".target", "is not for a stage of kind %s", s.Kind)
+	}
+}
+
+func checkRates(at string, s *Stage, rp *report) {
+	if len(s.LearningRates) > 0 && s.Train == "lora" {
+		rp.at(at, "does not go with train: lora, whose matrices all have the stage's learning_rate")
+		return
+	}
+	groups := groupsOf[s.Train]
+	if groups == nil {
+		return // the train set is reported
+	}
+	for _, g := range slices.Sorted(maps.Keys(s.LearningRates)) {
+		path := join(at, g)
+		if !slices.Contains(groups, g) {
+			rp.at(path, "is not a group of train: %s, which has %s", s.Train, strings.Join(groups, ", "))
+			continue
+		}
+		rate := s.LearningRates[g]
+		rp.number(path, rate, rate > 0, "> 0")
+	}
+}
+
+func checkLoRA(at string, s *Stage, t *tree, rp *report) {
+	switch {
+	case s.LoRA == nil && s.Train == "lora":
+		rp.missing(at, "{r: RANK}, for train: lora")
+	case s.LoRA == nil:
+	case s.Train != "lora":
+		rp.at(at, "is for train: lora, and the stage's is %s", s.Train)
+	default:
+		rp.integer(at+".r", s.LoRA.R, 1)
+		if t.given(at + ".alpha") {
+			rp.number(at+".alpha", s.LoRA.Alpha, s.LoRA.Alpha > 0, "> 0")
+		}
+		if len(s.LoRA.Targets) == 0 {
+			rp.missing(at+".targets", "at least one")
+		}
+		for i, m := range s.LoRA.Targets {
+			path := fmt.Sprintf("%s.targets[%d]", at, i)
+			rp.choice(path, m, modules)
+			if slices.Contains(s.LoRA.Targets[:i], m) {
+				rp.at(path, "%s is there twice", m)
+			}
+			if m == "all-linear" && len(s.LoRA.Targets) > 1 {
+				rp.at(path, "all-linear stands alone: it has the others in it")
+			}
+		}
+	}
+}

@@ -1,0 +1,115 @@
+// Package recipes reads recipes: which teacher becomes which student, on what
+// data, and the stages that train it.
+//
+//   - [Load] reads a file, [Parse] what is already in memory; both take the
+//     assignments of --set. Either everything is right, or the error is an
+//     [*Error] that holds every problem of the file with line and column.
+//   - A parsed recipe is resolved: each stage holds the value in force of every
+//     knob, whether it came from the stage, from defaults or from this package.
+//   - [Recipe.Paths] finds the recipe's files, [Recipe.Fingerprint] tells two
+//     recipes apart, [Recipe.YAML] writes one out in full.
+//   - [Builtin] lists the recipes that are part of the tool, [Cat] returns one.
+//
+// # Limits
+//
+// Training data is plain text. YAML anchors, aliases and merge keys are refused:
+// defaults is the place for what stages share.
+//
+// # Compatibility
+//
+// A key keeps its meaning; new keys may come. An unknown key is an error.
+package recipes
+
+// Recipe is one file, resolved.
+type Recipe struct {
+	Seed      uint64  `yaml:"seed"`
+	Teacher   string  `yaml:"teacher"` // folder, org/name or org/name@rev
+	Student   Student `yaml:"student"`
+	Data      Data    `yaml:"data"`
+	Defaults  Knobs   `yaml:"defaults"` // already merged into every stage
+	Stages    []Stage `yaml:"stages"`
+	OutputDir string  `yaml:"output_dir"` // relative to the working directory; runs/<name of the file> when not given
+
+	File string `yaml:"-"` // where the recipe was read from
+}
+
+// Student says how the teacher is converted or, with Folder, that it has been.
+type Student struct {
+	Mixer   string `yaml:"mixer,omitempty"`   // as --mixer takes it: "hedgehog,window=16"
+	Keep    string `yaml:"keep,omitempty"`    // layers that stay softmax: none, all, every:n, first:n, last:n, layers:0,4 or @file
+	Seeding string `yaml:"seeding,omitempty"` // empty: the mixer's own
+	Folder  string `yaml:"folder,omitempty"`  // what convert wrote; the fields above are empty then
+}
+
+// Data is what a run reads.
+type Data struct {
+	Train  []Source `yaml:"train"`
+	Eval   []Source `yaml:"eval,omitempty"` // empty: no evaluation
+	SeqLen int      `yaml:"seq_len"`        // inputs of one window, >= 2
+}
+
+// Source is one text file.
+type Source struct {
+	Path      string `yaml:"path"`                // .txt
+	Separator string `yaml:"separator,omitempty"` // between documents; empty: the file is one document
+}
+
+// Knobs are the settings that a stage may take from defaults.
+type Knobs struct {
+	BatchSize        int     `yaml:"batch_size"`        // windows per optimizer step and accumulated part, >= 1
+	GradAccumulation int     `yaml:"grad_accumulation"` // parts per optimizer step, >= 1
+	LearningRate     float64 `yaml:"learning_rate"`     // the schedule's peak, > 0
+	Betas            Betas   `yaml:"betas,flow"`        // AdamW's, in [0, 1)
+	Eps              float64 `yaml:"eps"`               // AdamW's, > 0
+	WeightDecay      float64 `yaml:"weight_decay"`      // decoupled, >= 0
+	ClipNorm         float64 `yaml:"clip_norm"`         // bound of the global gradient norm; 0: none
+	Schedule         string  `yaml:"schedule"`          // cosine, wsd, linear or constant
+	WarmupSteps      int     `yaml:"warmup_steps"`      // optimizer steps from 0 to the peak
+	DecaySteps       int     `yaml:"decay_steps"`       // wsd: optimizer steps from the peak to the floor
+	Floor            float64 `yaml:"floor"`             // the schedule's last value as a fraction of the peak, in [0, 1]
+	EvalEvery        int     `yaml:"eval_every"`        // optimizer steps; 0: at the stage's end only
+	SaveEvery        int     `yaml:"save_every"`        // optimizer steps; 0: at the stage's end only
+	LogEvery         int     `yaml:"log_every"`         // optimizer steps per line of metrics, >= 1
+}
+
+// Betas are AdamW's decay rates of the first and the second moment.
+type Betas [2]float64
+
+// Stage is one step of a recipe. Its knobs are the effective ones.
+type Stage struct {
+	Name  string `yaml:"name"`  // [a-z0-9-]+, unique in the recipe
+	Kind  string `yaml:"kind"`  // align, distill or finetune
+	Train string `yaml:"train"` // new, new+qkv, new+qkvo, mixers, all or lora
+	Loss  Loss   `yaml:"loss"`
+	LoRA  *LoRA  `yaml:"lora,omitempty"` // not nil exactly when Train is lora
+	Steps int    `yaml:"steps"`          // optimizer steps, >= 1
+	Knobs `yaml:",inline"`
+
+	// LearningRates are the peaks of single groups: new (what the mixer added),
+	// attention (the projections of linearized layers) and rest. See [Stage.Rate].
+	LearningRates map[string]float64 `yaml:"learning_rates,omitempty"`
+}
+
+// Rate is the peak learning rate of a group: its own, or else the stage's.
+func (s *Stage) Rate(group string) float64 {
+	if rate, ok := s.LearningRates[group]; ok {
+		return rate
+	}
+	return s.LearningRate
+}
+
+// Loss weighs the parts of a stage's objective; a weight of 0 leaves a part out.
+type Loss struct {
+	MSE         float64 `yaml:"mse"`              // align: mean square distance to the teacher's attention output
+	Target      string  `yaml:"target,omitempty"` // align: pre_o (per head, before the output projection) or post_o
+	KL          float64 `yaml:"kl"`               // distill: KL(teacher ‖ student) of the next token, mean over tokens
+	CE          float64 `yaml:"ce"`               // distill, finetune: −ln p of the next token, mean over tokens
+	Temperature float64 `yaml:"temperature"`      // distill: divides both logits under KL
+}
+
+// LoRA is a low-rank update W + (Alpha/R)·B·A of the target matrices.
+type LoRA struct {
+	R       int      `yaml:"r"`            // rank, >= 1
+	Alpha   float64  `yaml:"alpha"`        // > 0; twice the rank when not given
+	Targets []string `yaml:"targets,flow"` // q_proj, k_proj, v_proj, o_proj (these four when not given), gate_proj, up_proj, down_proj; or all-linear alone
+}

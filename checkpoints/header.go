@@ -1,0 +1,130 @@
+package checkpoints
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"encoding/json/jsontext"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/nlpodyssey/safetensors"
+)
+
+// maxHeader is the longest header that the reference reader takes.
+const maxHeader = 100_000_000
+
+// entry is one tensor of a header with the place of its bytes in the file.
+type entry struct {
+	info       Info
+	begin, end int
+}
+
+// parseHeader reads the header at the start of a whole file and checks that its
+// tensors cover the rest exactly. Nothing behind the header is touched.
+func parseHeader(file []byte) (map[string]entry, map[string]string, error) {
+	if len(file) < 8 {
+		return nil, nil, fmt.Errorf("file of %d bytes, want 8 for the header length alone", len(file))
+	}
+	n := binary.LittleEndian.Uint64(file)
+	if n > maxHeader {
+		return nil, nil, fmt.Errorf("header of %d bytes, want at most %d", n, maxHeader)
+	}
+	if n > uint64(len(file)-8) {
+		return nil, nil, fmt.Errorf("header of %d bytes in a file of %d: the file is cut off", n, len(file))
+	}
+	if err := scanHeader(file[8:8+n], uint64(len(file))-8-n); err != nil {
+		return nil, nil, err
+	}
+	_, meta, err := safetensors.ReadMetadata(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	entries := map[string]entry{}
+	for name, t := range meta.Tensors() {
+		shape := make([]int, len(t.Shape))
+		for i, d := range t.Shape {
+			if d > math.MaxInt { // possible beside a 0 only
+				return nil, nil, fmt.Errorf("tensor %s: dimension %d, want at most %d", name, d, math.MaxInt)
+			}
+			shape[i] = int(d)
+		}
+		entries[name] = entry{
+			info:  Info{Name: name, DType: DType(t.DType.String()), Shape: shape},
+			begin: 8 + int(n) + int(t.DataOffsets[0]),
+			end:   8 + int(n) + int(t.DataOffsets[1]),
+		}
+	}
+	return entries, meta.Metadata(), nil
+}
+
+// scanHeader refuses what the library lets pass (duplicate names, invalid UTF-8, a
+// header of null) and words what it would say only vaguely: unknown dtypes, and
+// files shorter than their header says.
+func scanHeader(header []byte, dataLen uint64) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(header)) // strict: RFC 7493
+	if dec.PeekKind() != jsontext.KindBeginObject {
+		return errors.New("header is no JSON object")
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return headerError(err)
+	}
+	var end uint64
+	for dec.PeekKind() != jsontext.KindEndObject {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return headerError(err)
+		}
+		key := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return headerError(err)
+		}
+		if key == "__metadata__" {
+			continue
+		}
+		var t struct {
+			DType   *DType   `json:"dtype"`
+			Offsets []uint64 `json:"data_offsets"`
+		}
+		if err := json.Unmarshal(value, &t); err != nil || t.DType == nil {
+			continue // the library says what is wrong with it
+		}
+		if t.DType.Size() == 0 {
+			return unsupportedDType(key, *t.DType)
+		}
+		if len(t.Offsets) == 2 {
+			end = max(end, t.Offsets[1])
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return headerError(err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("header holds more than one JSON object")
+	}
+	if end > dataLen {
+		return fmt.Errorf("%d bytes of data, want %d: the file is cut off", dataLen, end)
+	}
+	return nil
+}
+
+func headerError(err error) error { return fmt.Errorf("parse header: %w", err) }
+
+func unsupportedDType(tensor string, got DType) error {
+	err := fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16, an integer or BOOL", tensor, got)
+	return &hinted{err, "quantized weights are not read: get the BF16 or F16 form of the model"}
+}
+
+// sortedNames returns the keys in byte order.
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

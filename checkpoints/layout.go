@@ -1,0 +1,147 @@
+package checkpoints
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	configName = "config.json"
+	singleName = "model.safetensors"
+	indexName  = "model.safetensors.index.json"
+)
+
+// companions are the files that belong to a model beside config and weights.
+// Patterns are those of path.Match.
+var companions = []string{
+	"generation_config.json",
+	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"vocab.json", "vocab.txt", "merges.txt", "normalizer.json", "tokenizer.model*", "spiece.model", "sentencepiece*.model", "*.tiktoken",
+	"chat_template.jinja", "chat_template.json", "*.jinja",
+	"preprocessor_config.json", "processor_config.json",
+	"LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "USE_POLICY*",
+}
+
+func travels(name string) bool {
+	return slices.ContainsFunc(companions, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
+}
+
+// shardPattern matches the shards as transformers names them.
+const shardPattern = "model-[0-9]*-of-[0-9]*.safetensors"
+
+// picklePatterns match weights that only unpickling could read.
+var picklePatterns = []string{"pytorch_model*.bin", "pytorch_model.bin.index.json", "*.pth", "*.pt"}
+
+// findWeights decides which of the two layouts a folder has: it returns singleName
+// or indexName.
+func findWeights(dir string) (string, error) {
+	single, err := exists(dir, singleName)
+	if err != nil {
+		return "", err
+	}
+	index, err := exists(dir, indexName)
+	if err != nil {
+		return "", err
+	}
+	shards := glob(dir, shardPattern)
+	switch {
+	case single && index:
+		return "", &hinted{fmt.Errorf("both %s and %s", singleName, indexName), "remove the one that is not the model"}
+	case index:
+		return indexName, nil
+	case single && len(shards) > 0:
+		return "", &hinted{fmt.Errorf("both %s and %s", singleName, shards[0]), "remove the one that is not the model"}
+	case single:
+		return singleName, nil
+	case len(shards) > 0:
+		return "", fmt.Errorf("%s and %d more shards, but no %s", shards[0], len(shards)-1, indexName)
+	}
+	for _, pattern := range picklePatterns {
+		if found := glob(dir, pattern); len(found) > 0 {
+			return "", &hinted{fmt.Errorf("no safetensors but %s: pickled weights are not read", found[0]), "convert it to safetensors first"}
+		}
+	}
+	return "", fmt.Errorf("no weights: want %s, or shards with %s", singleName, indexName)
+}
+
+func exists(dir, name string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		// A link to nowhere is a file that is missing, not one that was never there.
+		if _, lerr := os.Lstat(filepath.Join(dir, name)); lerr == nil {
+			return false, fmt.Errorf("%s is a link to a missing file", name)
+		}
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", name, bare(err))
+	}
+	return true, nil
+}
+
+// glob returns the base names in dir that match, sorted. Unlike filepath.Glob it
+// takes a dir with wildcards in its own name.
+func glob(dir, pattern string) []string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if ok, err := path.Match(pattern, e.Name()); ok && err == nil {
+			out = append(out, e.Name())
+		}
+	}
+	return out
+}
+
+// problems collects what is wrong with a folder, so that one look tells all of it.
+type problems struct {
+	errs    []error
+	dropped int
+}
+
+const maxProblems = 8
+
+func (p *problems) add(err error) {
+	if len(p.errs) >= maxProblems {
+		p.dropped++
+		return
+	}
+	p.errs = append(p.errs, err)
+}
+
+func (p *problems) err() error {
+	switch {
+	case len(p.errs) == 0:
+		return nil
+	case len(p.errs) == 1:
+		return p.errs[0]
+	case p.dropped > 0:
+		p.errs = append(p.errs, fmt.Errorf("and %d more like these", p.dropped))
+	}
+	return problemList(p.errs)
+}
+
+// problemList puts each problem on a line of its own under the error's first.
+type problemList []error
+
+func (l problemList) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d problems:", len(l))
+	for _, err := range l {
+		b.WriteString("\n    " + err.Error())
+	}
+	return b.String()
+}
+
+func (l problemList) Unwrap() []error { return l }

@@ -1,0 +1,104 @@
+package checkpoints
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/seed-1411d8c0/linearize/internal/half"
+)
+
+// Source is a tensor to write. Data is called once, when its turn comes, and what it
+// returns is let go once written: at no time are two tensors held. It returns the
+// elements in row-major order, little-endian.
+type Source struct {
+	Name  string
+	DType DType
+	Shape []int
+	Data  func() ([]byte, error)
+
+	origin  string // the file the bytes come from, if they are a view of one
+	release func() // called when they are written
+}
+
+// Bytes returns the size of the data.
+func (s Source) Bytes() int64 { return Info{DType: s.DType, Shape: s.Shape}.Bytes() }
+
+// FromFloat32 makes a source of values that are encoded, rounded to nearest even,
+// when they are written. As is F32, F16 or BF16.
+func FromFloat32(name string, shape []int, data []float32, as DType) Source {
+	return Source{Name: name, DType: as, Shape: slices.Clone(shape), Data: func() ([]byte, error) {
+		return EncodeFloat32(data, as)
+	}}
+}
+
+// EncodeFloat32 returns data in the given dtype, F32, F16 or BF16, as the bytes that
+// a [Source] gives: for sources that compute their values only when asked.
+func EncodeFloat32(data []float32, as DType) ([]byte, error) {
+	switch as {
+	case F32:
+		out := make([]byte, 4*len(data))
+		for i, x := range data {
+			binary.LittleEndian.PutUint32(out[4*i:], math.Float32bits(x))
+		}
+		return out, nil
+	case F16:
+		out := make([]byte, 2*len(data))
+		half.NarrowF16(out, data)
+		return out, nil
+	case BF16:
+		out := make([]byte, 2*len(data))
+		half.NarrowBF16(out, data)
+		return out, nil
+	default:
+		return nil, fmt.Errorf("encode float32: dtype %s, want F32, F16 or BF16", as)
+	}
+}
+
+// Source makes a source that copies the tensor byte for byte, without holding it in
+// memory of its own. The name may be changed.
+func (t Tensor) Source() Source {
+	s := Source{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: func() ([]byte, error) { return t.Data, nil }}
+	if t.file != nil {
+		s.origin, s.release = t.file.path, t.release
+	}
+	return s
+}
+
+// check refuses a source that no file could hold.
+func (s Source) check() error {
+	switch {
+	case s.Name == "" || s.Name == "__metadata__":
+		return fmt.Errorf("tensor %q: not a name for a tensor", s.Name)
+	case s.DType.Size() == 0:
+		return fmt.Errorf("tensor %s: dtype %q is not supported", s.Name, s.DType)
+	case s.Data == nil:
+		return fmt.Errorf("tensor %s: no data", s.Name)
+	}
+	elements := 1
+	for _, d := range s.Shape {
+		if d < 0 || d > 0 && elements > math.MaxInt/8/d {
+			return fmt.Errorf("tensor %s: shape %v is negative or too large", s.Name, s.Shape)
+		}
+		elements *= d
+	}
+	return nil
+}
+
+// checkSources refuses a list that cannot be written, naming every reason.
+func checkSources(tensors []Source) error {
+	var bad problems
+	seen := map[string]bool{}
+	for _, s := range tensors {
+		if err := s.check(); err != nil {
+			bad.add(err)
+			continue
+		}
+		if seen[s.Name] {
+			bad.add(fmt.Errorf("tensor %s: given twice", s.Name))
+		}
+		seen[s.Name] = true
+	}
+	return bad.err()
+}

@@ -1,0 +1,201 @@
+package eval_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/data"
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/eval"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
+	"github.com/seed-1411d8c0/linearize/internal/testmodel"
+	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
+)
+
+// TestStories260K is the anchor of every number in the reports: 1.4111 nats per
+// token, counted as the design says.
+func TestStories260K(t *testing.T) {
+	dir := testdata.Shared(t, "stories260K-hf")
+	net, store := load(t, dir)
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	corpus, err := data.Load(tok, []data.Source{{Path: testdata.Shared(t, "tinystories", "v2-heldout.txt"), Separator: "<|endoftext|>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEvaluator(t, net, store, eval.Options{SeqLen: 256, Batch: 16})
+	got, err := e.Perplexity(t.Context(), corpus, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(got.NatsPerToken-1.4111) > 5e-5 || got.Tokens != 103680 {
+		t.Errorf("loss is %.5f over %d tokens, want 1.4111 over 103680", got.NatsPerToken, got.Tokens)
+	}
+}
+
+// byByte gives each byte of a text an id below 96.
+type byByte struct{}
+
+func (byByte) Encode(text string) (ids []int) {
+	for _, b := range []byte(text) {
+		ids = append(ids, int(b)%96)
+	}
+	return ids
+}
+
+func corpus(t *testing.T, enc data.Encoder, bytes int) *data.Corpus {
+	t.Helper()
+	text := make([]byte, bytes)
+	for i := range text {
+		text[i] = byte('a' + i*i%23)
+	}
+	path := filepath.Join(t.TempDir(), "text.txt")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := data.Load(enc, []data.Source{{Path: path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestBatchDoesNotMatter holds a batch that divides the windows against batches
+// that leave a rest and one that is larger than all.
+func TestBatchDoesNotMatter(t *testing.T) {
+	net, store := load(t, testmodel.Llama(t, testmodel.Options{}))
+	c := corpus(t, byByte{}, 6*16+5)
+	var want eval.Result
+	for _, batch := range []int{3, 1, 4, 6, 10} {
+		var told []int
+		e := newEvaluator(t, net, store, eval.Options{SeqLen: 16, Batch: batch})
+		got, err := e.Perplexity(t.Context(), c, func(done, total int) { told = append(told, done, total) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Tokens != 96 || len(got.Windows) != 6 || !slices.Equal(told[len(told)-2:], []int{6, 6}) {
+			t.Errorf("batch %d: %d tokens, %d windows, progress %v, want 96, 6, … 6 of 6", batch, got.Tokens, len(got.Windows), told)
+		}
+		if batch == 3 {
+			want = got
+		}
+		if math.Abs(got.NatsPerToken-want.NatsPerToken) > 1e-6 || math.Abs(got.StdErr-want.StdErr) > 1e-6 {
+			t.Errorf("batch %d: loss is %g ± %g, want %g ± %g", batch, got.NatsPerToken, got.StdErr, want.NatsPerToken, want.StdErr)
+		}
+	}
+}
+
+// TestLiveWeights checks that a live evaluator sees what training wrote.
+func TestLiveWeights(t *testing.T) {
+	net, store := load(t, testmodel.Llama(t, testmodel.Options{}))
+	c := corpus(t, byByte{}, 65)
+	e := newEvaluator(t, net, store, eval.Options{SeqLen: 16, Batch: 2, Live: true})
+	before, err := e.Perplexity(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]float32, net.Model.Hidden)
+	if err := net.Weights.(*nn.Params).Set(net.Model.FinalNorm(), []int{net.Model.Hidden}, zeros); err != nil {
+		t.Fatal(err)
+	}
+	after, err := e.Perplexity(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := math.Log(96); math.Abs(after.NatsPerToken-want) > 1e-5 || math.Abs(before.NatsPerToken-want) < 1e-3 {
+		t.Errorf("loss went from %g to %g, want to ln 96 = %g", before.NatsPerToken, after.NatsPerToken, want)
+	}
+	nan := float32(math.NaN())
+	if err := net.Weights.(*nn.Params).Set(net.Model.FinalNorm(), []int{net.Model.Hidden}, slices.Repeat([]float32{nan}, net.Model.Hidden)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := e.Perplexity(t.Context(), c, nil); err == nil || !strings.Contains(err.Error(), "window 0: loss is NaN") {
+		t.Errorf("with NaN weights Perplexity() = %v, %v, want an error", got, err)
+	}
+}
+
+type constant int
+
+func (id constant) Encode(text string) []int { return slices.Repeat([]int{int(id)}, len(text)) }
+
+func TestErrors(t *testing.T) {
+	net, store := load(t, testmodel.Llama(t, testmodel.Options{}))
+	if _, err := eval.New(enginetest.Open(t), store, net, eval.Options{SeqLen: 16}); err == nil {
+		t.Error("New() with a batch of 0 succeeded")
+	}
+	e := newEvaluator(t, net, store, eval.Options{SeqLen: 16, Batch: 2})
+	if _, err := e.Perplexity(t.Context(), corpus(t, byByte{}, 16), nil); err == nil || !strings.Contains(err.Error(), "16 tokens") {
+		t.Errorf("Perplexity() of a short text = %v, want an error", err)
+	}
+	_, err := e.Perplexity(t.Context(), corpus(t, constant(96), 40), nil)
+	if _, ok := errors.AsType[*eval.VocabError](err); !ok {
+		t.Errorf("Perplexity() of a foreign token = %v, want a VocabError", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := e.Perplexity(ctx, corpus(t, byByte{}, 40), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled Perplexity() = %v", err)
+	}
+}
+
+func TestMinus(t *testing.T) {
+	a := eval.Result{Tokens: 8, Windows: []float64{1, 2, 3, 4}}
+	b := eval.Result{Tokens: 8, Windows: []float64{.5, 1.6, 2.4, 3.5}}
+	d, err := a.Minus(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The differences are .5 .4 .6 .5: s² = .02/3.
+	if math.Abs(d.Nats-.5) > 1e-12 || math.Abs(d.StdErr-math.Sqrt(.02/3/4)) > 1e-12 || d.Noise() {
+		t.Errorf("Minus() = %+v, noise %v", d, d.Noise())
+	}
+	if d, err := a.Minus(eval.Result{Tokens: 8, Windows: []float64{2, 1, 4, 3}}); err != nil || !d.Noise() {
+		t.Errorf("Minus() of a draw = %+v, %v, want noise", d, err)
+	}
+	if _, err := a.Minus(eval.Result{Tokens: 2, Windows: []float64{1}}); err == nil {
+		t.Error("Minus() of another text succeeded")
+	}
+}
+
+func load(t *testing.T, dir string) (nn.Net, *model.Store) {
+	t.Helper()
+	folder, err := checkpoints.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	m, err := arch.Describe(folder.Config().Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := model.NewStore()
+	t.Cleanup(store.Finalize)
+	params, err := nn.LoadParams(store, "model", folder, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nn.Net{Model: m, Weights: params}, store
+}
+
+func newEvaluator(t *testing.T, net nn.Net, store *model.Store, o eval.Options) *eval.Evaluator {
+	t.Helper()
+	e, err := eval.New(enginetest.Open(t), store, net, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Finalize)
+	return e
+}

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/nlpodyssey/safetensors"
 )
@@ -62,8 +64,8 @@ func parseHeader(file []byte) (map[string]entry, map[string]string, error) {
 }
 
 // scanHeader refuses what the library lets pass (duplicate names, invalid UTF-8, a
-// header of null) and words what it would say only vaguely: unknown dtypes, and
-// files shorter than their header says.
+// header of null) and words what it would say only vaguely: unknown dtypes, sizes that
+// contradict a shape, and files shorter than their header says.
 func scanHeader(header []byte, dataLen uint64) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(header)) // strict: RFC 7493
 	if dec.PeekKind() != jsontext.KindBeginObject {
@@ -86,19 +88,11 @@ func scanHeader(header []byte, dataLen uint64) error {
 		if key == "__metadata__" {
 			continue
 		}
-		var t struct {
-			DType   *DType   `json:"dtype"`
-			Offsets []uint64 `json:"data_offsets"`
+		last, err := scanTensor(key, value)
+		if err != nil {
+			return err
 		}
-		if err := json.Unmarshal(value, &t); err != nil || t.DType == nil {
-			continue // the library says what is wrong with it
-		}
-		if t.DType.Size() == 0 {
-			return unsupportedDType(key, *t.DType)
-		}
-		if len(t.Offsets) == 2 {
-			end = max(end, t.Offsets[1])
-		}
+		end = max(end, last)
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return headerError(err)
@@ -112,11 +106,44 @@ func scanHeader(header []byte, dataLen uint64) error {
 	return nil
 }
 
+// scanTensor returns the end of one tensor's bytes. What it cannot make sense of it
+// leaves to the library, which says what is wrong.
+func scanTensor(name string, value jsontext.Value) (end uint64, err error) {
+	var t struct {
+		DType   *DType   `json:"dtype"`
+		Shape   []uint64 `json:"shape"`
+		Offsets []uint64 `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(value, &t); err != nil || t.DType == nil || len(t.Offsets) != 2 || t.Offsets[0] > t.Offsets[1] {
+		return 0, nil //nolint:nilerr // see above
+	}
+	if t.DType.Size() == 0 {
+		return 0, unsupportedDType(name, *t.DType)
+	}
+	want := uint64(t.DType.Size())
+	for _, d := range t.Shape {
+		high, low := bits.Mul64(want, d)
+		if high != 0 {
+			return 0, nil
+		}
+		want = low
+	}
+	if got := t.Offsets[1] - t.Offsets[0]; got != want {
+		return 0, fmt.Errorf("tensor %s: data_offsets %v span %d bytes, want %d for %s%v", name, t.Offsets, got, want, *t.DType, t.Shape)
+	}
+	return t.Offsets[1], nil
+}
+
 func headerError(err error) error { return fmt.Errorf("parse header: %w", err) }
 
 func unsupportedDType(tensor string, got DType) error {
 	err := fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16, an integer or BOOL", tensor, got)
-	return &hinted{err, "quantized weights are not read: get the BF16 or F16 form of the model"}
+	for _, packed := range []string{"F8", "F6", "F4", "I4", "U4"} {
+		if strings.HasPrefix(string(got), packed) {
+			return &hinted{err, "quantized weights are not read: get the BF16 or F16 form of the model"}
+		}
+	}
+	return err
 }
 
 // sortedNames returns the keys in byte order.

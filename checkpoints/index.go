@@ -39,7 +39,10 @@ func parseIndex(data []byte) (weightMap, error) {
 			bad.add(fmt.Errorf("tensor %s: %w", tensor, err))
 		}
 	}
-	return index.WeightMap, bad.err()
+	if err := bad.err(); err != nil {
+		return nil, err
+	}
+	return index.WeightMap, nil
 }
 
 // checkShardName keeps an index from reaching out of its folder.

@@ -1,0 +1,86 @@
+package checkpoints_test
+
+import (
+	"bytes"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+)
+
+func TestFromFloat32(t *testing.T) {
+	data := []float32{1, -2.5, 1.00390625, 1.01171875, 65520, float32(math.Inf(-1))}
+	want := map[checkpoints.DType][]float32{
+		checkpoints.F32:  data,
+		checkpoints.BF16: {1, -2.5, 1, 1.015625, 65536, float32(math.Inf(-1))},
+		checkpoints.F16:  {1, -2.5, 1.00390625, 1.01171875, float32(math.Inf(1)), float32(math.Inf(-1))},
+	}
+	var sources []checkpoints.Source
+	for dtype := range want {
+		sources = append(sources, checkpoints.FromFloat32(string(dtype), []int{2, 3}, data, dtype))
+	}
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	if err := checkpoints.WriteFile(path, sources, map[string]string{"k": "v"}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := checkpoints.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if diff := cmp.Diff(map[string]string{"k": "v"}, f.Metadata()); diff != "" {
+		t.Errorf("Metadata() (-want +got):\n%s", diff)
+	}
+	for dtype, values := range want {
+		tensor, err := f.Tensor(string(dtype))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := tensor.Float32()
+		if err != nil || !slices.Equal(got, values) {
+			t.Errorf("%s: %v, %v, want %v", dtype, got, err, values)
+		}
+	}
+	err = checkpoints.WriteFile(path, []checkpoints.Source{checkpoints.FromFloat32("x", []int{1}, []float32{1}, checkpoints.I8)}, nil)
+	if err == nil || !strings.Contains(err.Error(), "tensor x: encode float32: dtype I8") {
+		t.Errorf("WriteFile(I8) = %v, want an error that names tensor and dtype", err)
+	}
+}
+
+func TestInt64(t *testing.T) {
+	tests := map[checkpoints.DType]struct {
+		data []byte
+		want []int64
+	}{
+		checkpoints.I64:  {bytes.Repeat([]byte{0xff}, 8), []int64{-1}},
+		checkpoints.U64:  {[]byte{1, 0, 0, 0, 0, 0, 0, 0}, []int64{1}},
+		checkpoints.I32:  {[]byte{0xfe, 0xff, 0xff, 0xff, 2, 1, 0, 0}, []int64{-2, 258}},
+		checkpoints.U32:  {[]byte{0xff, 0xff, 0xff, 0xff}, []int64{math.MaxUint32}},
+		checkpoints.I16:  {[]byte{0, 0x80}, []int64{math.MinInt16}},
+		checkpoints.U16:  {[]byte{0, 0x80}, []int64{1 << 15}},
+		checkpoints.I8:   {[]byte{0x80, 1}, []int64{-128, 1}},
+		checkpoints.U8:   {[]byte{0x80, 1}, []int64{128, 1}},
+		checkpoints.BOOL: {[]byte{0, 1}, []int64{0, 1}},
+	}
+	for dtype, tt := range tests {
+		tensor := checkpoints.Tensor{Info: checkpoints.Info{Name: "x", DType: dtype, Shape: []int{len(tt.want)}}, Data: tt.data}
+		if got, err := tensor.Int64(); err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, %v, want %v", dtype, got, err, tt.want)
+		}
+		if _, err := tensor.Float32(); err == nil || !strings.Contains(err.Error(), "want F64, F32, F16 or BF16") {
+			t.Errorf("%s: Float32() = %v, want an error", dtype, err)
+		}
+	}
+	large := checkpoints.Tensor{Info: checkpoints.Info{Name: "x", DType: checkpoints.U64}, Data: bytes.Repeat([]byte{0xff}, 8)}
+	if got, err := large.Int64(); err == nil || !strings.Contains(err.Error(), "element 0 is 18446744073709551615") {
+		t.Errorf("Int64() = %v, %v, want an error", got, err)
+	}
+	if got, err := (checkpoints.Tensor{Info: checkpoints.Info{Name: "x", DType: checkpoints.F64}, Data: make([]byte, 4)}).Float32(); err == nil {
+		t.Errorf("Float32() of half a value = %v, want an error", got)
+	}
+}

@@ -1,0 +1,187 @@
+package mixers
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// The linear mixers work with heads first, [H, B, T, ·], so that what belongs to
+// a head (a feature map, a decay) meets it as the leading batch axis of a matrix
+// product. Time is cut into blocks: [H, B, N, C, ·] with N·C >= T, and the places
+// after T are filled with tokens that add nothing to the state.
+
+// blocks says how T tokens are cut.
+type blocks struct {
+	tokens int // T
+	size   int // C
+	count  int // N
+}
+
+func cutInto(tokens, size int) blocks {
+	size = max(1, min(size, tokens))
+	return blocks{tokens, size, (tokens + size - 1) / size}
+}
+
+// cut turns [H, B, T, ...] into [H, B, N, C, ...], filling up with zeros.
+func (c blocks) cut(x *Node) *Node {
+	dims := x.Shape().Dimensions
+	out := append([]int{dims[0], dims[1], c.count, c.size}, dims[3:]...)
+	return Reshape(fill(x, 2, c.count*c.size), out...)
+}
+
+// join is the inverse of cut.
+func (c blocks) join(x *Node) *Node {
+	dims := x.Shape().Dimensions
+	out := append([]int{dims[0], dims[1], c.count * c.size}, dims[4:]...)
+	return span(Reshape(x, out...), 2, 0, c.tokens)
+}
+
+// span takes from … to-1 of one axis.
+func span(x *Node, axis, from, to int) *Node {
+	if from == 0 && to == x.Shape().Dim(axis) {
+		return x
+	}
+	return SliceAxis(x, axis, AxisRange(from, to))
+}
+
+// fill appends zeros to one axis until it has n entries.
+func fill(x *Node, axis, n int) *Node {
+	dims := x.Shape().Clone().Dimensions
+	if dims[axis] == n {
+		return x
+	}
+	dims[axis] = n - dims[axis]
+	return Concatenate([]*Node{x, Zeros(x.Graph(), shapeF32(dims...))}, axis)
+}
+
+// swap exchanges the first two axes: [B, H, ...] for [H, B, ...] and back.
+func swap(x *Node) *Node {
+	order := make([]int, x.Rank())
+	for i := range order {
+		order[i] = i
+	}
+	order[0], order[1] = 1, 0
+	return TransposeAllAxes(x, order...)
+}
+
+// headsFirst turns [B, T, H·D] into [H, B, T, D].
+func headsFirst(x *Node, heads int) *Node {
+	b, t, c := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2)
+	return TransposeAllAxes(Reshape(x, b, t, heads, c/heads), 2, 0, 1, 3)
+}
+
+// headsLast turns [H, B, T, D] into [B, T, H·D].
+func headsLast(x *Node) *Node {
+	h, b, t, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2), x.Shape().Dim(3)
+	return Reshape(TransposeAllAxes(x, 1, 2, 0, 3), b, t, h*d)
+}
+
+// perQuery repeats [G, ...] for the r query heads of each group, giving [G·r, ...].
+func perQuery(x *Node, r int) *Node {
+	if r == 1 {
+		return x
+	}
+	dims := x.Shape().Dimensions
+	wide := append([]int{dims[0], r}, dims[1:]...)
+	out := append([]int{dims[0] * r}, dims[1:]...)
+	return Reshape(BroadcastToDims(InsertAxes(x, 1), wide...), out...)
+}
+
+// perHead gives one number per head, [H], the axes to meet [H, ...] of some rank.
+func perHead(x *Node, rank int) *Node {
+	dims := append([]int{x.Shape().Dim(0)}, make([]int, rank-1)...)
+	for i := 1; i < rank; i++ {
+		dims[i] = 1
+	}
+	return Reshape(x, dims...)
+}
+
+// matmul multiplies the last two axes of a and b, all others being batch axes.
+func matmul(a, b *Node) *Node {
+	n := a.Rank() - 2
+	return DotGeneral(a, []int{n + 1}, axes(n), b, []int{n}, axes(n))
+}
+
+// products is a·bᵀ over the last two axes: every row of a with every row of b.
+func products(a, b *Node) *Node {
+	n := a.Rank() - 2
+	return DotGeneral(a, []int{n + 1}, axes(n), b, []int{n + 1}, axes(n))
+}
+
+// outer is aᵀ·b over the last two axes: a sum of outer products of rows.
+func outer(a, b *Node) *Node {
+	n := a.Rank() - 2
+	return DotGeneral(a, []int{n}, axes(n), b, []int{n}, axes(n))
+}
+
+func axes(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// lower is the [n, n] constant with one on and below the diagonal, else off.
+func lower(g *Graph, n int, on, off float32) *Node {
+	m := make([]float32, n*n)
+	for i := range n {
+		for j := range n {
+			m[i*n+j] = off
+			if j <= i {
+				m[i*n+j] = on
+			}
+		}
+	}
+	return ConstTensor(g, tensors.FromFlatDataAndDimensions(m, n, n))
+}
+
+// cumulative sums the last axis from its start up to each place.
+func cumulative(x *Node) *Node {
+	n := x.Rank() - 1
+	return DotGeneral(x, []int{n}, nil, lower(x.Graph(), x.Shape().Dim(n), 1, 0), []int{1}, nil)
+}
+
+// decays is [..., n, n]: exp(sum_i − sum_j) for j <= i, else 0, where sum is the
+// cumulative log-decay [..., n]. Masked before the exponential, which would
+// overflow above the diagonal.
+func decays(sum *Node) *Node {
+	n := sum.Rank() - 1
+	gap := Sub(InsertAxes(sum, -1), InsertAxes(sum, n))
+	return Exp(Add(gap, ExpandLeftToRank(lower(sum.Graph(), sum.Shape().Dim(n), 0, masked), gap.Rank())))
+}
+
+// statesAt runs the recurrence between blocks as one matrix product with the
+// decays between them, so that the graph does not grow with their number.
+//
+//	first    [H, B, K, V]      state before the first block
+//	written  [H, B, N, K, V]   what each block adds, decayed to the block's end
+//	logDecay [H, B, N]         log of each block's whole decay; nil: none decays
+//	out      [H, B, N+1, K, V] state before each block, and after the last
+func statesAt(first, written, logDecay *Node) *Node {
+	dims := written.Shape().Dimensions
+	h, b, n := dims[0], dims[1], dims[2]
+	entries := Reshape(Concatenate([]*Node{InsertAxes(first, 2), written}, 2), h, b, n+1, -1)
+	var weight *Node // [H, B, N+1, N+1]: how much of each entry is left before each block
+	if logDecay == nil {
+		weight = BroadcastToDims(ExpandLeftToRank(lower(first.Graph(), n+1, 1, 0), 4), h, b, n+1, n+1)
+	} else {
+		none := Zeros(first.Graph(), shapeF32(h, b, 1))
+		weight = decays(cumulative(Concatenate([]*Node{none, logDecay}, 2)))
+	}
+	return Reshape(matmul(weight, entries), h, b, n+1, dims[3], dims[4])
+}
+
+// appendOne appends a column that is 1, so that one product with the values
+// yields the sum of the weights as well: [..., D] becomes [..., D+1].
+func appendOne(v *Node) *Node {
+	dims := v.Shape().Clone().Dimensions
+	dims[len(dims)-1] = 1
+	return Concatenate([]*Node{v, Ones(v.Graph(), shapeF32(dims...))}, -1)
+}
+
+// softplus is log(1 + exp(x)), finite for any finite x.
+func softplus(x *Node) *Node {
+	return Add(Max(x, ScalarZero(x.Graph(), dtypes.Float32)), Log1p(Exp(Neg(Abs(x)))))
+}

@@ -1,0 +1,35 @@
+package mixers
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// convolve is a causal depthwise convolution over time, written as K shifted
+// products since the engine's own has no gradient with one-sided padding:
+//
+//	y_t = b + Σ_i w_i ⊙ c_{t−K+1+i}
+//
+//	c       [B, T, C]
+//	past    [B, K−1, C]  the inputs before the first, oldest first; nil: zeros
+//	weight  [C, 1, K]    the last tap meets the current input
+//	bias    [C]
+//	y       [B, T, C]
+//
+// next is past for the token after the last one, nil when K is 1.
+func convolve(c, past, weight, bias *Node) (y, next *Node) {
+	b, t, channels, width := c.Shape().Dim(0), c.Shape().Dim(1), c.Shape().Dim(2), weight.Shape().Dim(2)
+	wide := c
+	if width > 1 {
+		if past == nil {
+			past = Zeros(c.Graph(), shapeF32(b, width-1, channels))
+		}
+		wide = Concatenate([]*Node{past, c}, 1)
+		next = span(wide, 1, t, t+width-1)
+	}
+	y = ExpandLeftToRank(bias, 3)
+	for i := range width {
+		tap := Reshape(span(weight, 2, i, i+1), 1, 1, channels)
+		y = Add(y, Mul(span(wide, 1, i, i+t), tap))
+	}
+	return y, next
+}

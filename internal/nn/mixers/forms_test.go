@@ -1,0 +1,117 @@
+package mixers
+
+import (
+	"fmt"
+	"testing"
+)
+
+// tolerance of heads and states against the float64 oracle. Sums of products of
+// a few hundred terms in fp32 come to about 1e-6; softmax adds its exponentials.
+const tolerance = 1e-5
+
+func TestChunkedIsOracle(t *testing.T) {
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			r := newRig(t, testModel(), spec)
+			for _, tokens := range []int{1, 2, 17, 63, 64, 65, 130} {
+				x := r.input(2, tokens)
+				want, state := r.oracle(x)
+				for _, chunk := range []int{16, 64} {
+					what := fmt.Sprintf("T=%d chunk=%d", tokens, chunk)
+					got, next := r.run(t, call{chunk: chunk}, x, carried{})
+					near(t, what+" heads", got, want, tolerance)
+					r.sameState(t, what, next, state)
+				}
+			}
+		})
+	}
+}
+
+func TestStepIsOracle(t *testing.T) {
+	const tokens = 50
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			r := newRig(t, testModel(), spec)
+			x := r.input(2, tokens)
+			want, state := r.oracle(x)
+			c := r.empty(2)
+			for i := range tokens {
+				var got []float64
+				got, c = r.run(t, call{step: true}, segment(x, i, i+1), c)
+				near(t, fmt.Sprintf("token %d", i), got, rows(want, 2, tokens, i, i+1), tolerance)
+			}
+			r.sameState(t, "state", c, state)
+		})
+	}
+}
+
+func TestStateCarriesOver(t *testing.T) {
+	const tokens = 70
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			r := newRig(t, testModel(), spec)
+			x := r.input(2, tokens)
+			want, state := r.oracle(x)
+			for _, cuts := range [][]int{{1, 34}, {3, 4}, {16, 48}, {41, 64}} {
+				what := fmt.Sprintf("cut at %v", cuts)
+				c, at := carried{}, 0
+				for _, to := range append(cuts, tokens) {
+					var got []float64
+					got, c = r.run(t, call{chunk: 16}, segment(x, at, to), c)
+					near(t, fmt.Sprintf("%s: tokens from %d", what, at), got, rows(want, 2, tokens, at, to), tolerance)
+					at = to
+				}
+				r.sameState(t, what, c, state)
+			}
+			_, c := r.run(t, call{chunk: 16}, segment(x, 0, tokens-6), carried{})
+			for i := tokens - 6; i < tokens; i++ {
+				var got []float64
+				got, c = r.run(t, call{step: true}, segment(x, i, i+1), c)
+				near(t, fmt.Sprintf("step %d after chunks", i), got, rows(want, 2, tokens, i, i+1), tolerance)
+			}
+			r.sameState(t, "steps after chunks", c, state)
+		})
+	}
+}
+
+// TestPlacesBeforeStart fills what a short sequence leaves free in its state
+// with rubbish.
+func TestPlacesBeforeStart(t *testing.T) {
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			r := newRig(t, testModel(), spec)
+			x := r.input(2, 33)
+			want, state := r.oracle(x)
+			got, c := r.run(t, call{chunk: 16}, x, r.empty(2))
+			near(t, "heads", got, want, tolerance)
+			r.sameState(t, "state", c, state)
+		})
+	}
+}
+
+// sameState compares a state with the oracle's. Of a cache only the places that
+// hold a token count.
+func (r *rig) sameState(t *testing.T, what string, got carried, want [][]float64) {
+	t.Helper()
+	declared := r.mixer.State(r.model, r.capacity)
+	if len(got.tensors) != len(declared) {
+		t.Fatalf("%s: got %d state tensors, want %d", what, len(got.tensors), len(declared))
+	}
+	for i, s := range declared {
+		shape := got.tensors[i].Shape().Dimensions
+		if fmt.Sprint(shape[1:]) != fmt.Sprint(s.Shape) {
+			t.Fatalf("%s: %s has shape %v, want %v", what, s.Name, shape[1:], s.Shape)
+		}
+		have, need := numbers(got.tensors[i]), append([]float64(nil), want[i]...)
+		if s.Name == "keys" || s.Name == "values" {
+			used := min(got.seen, shape[2])
+			for at := range have {
+				place := at / shape[3] % shape[2]
+				if r.mixer.Name == "softmax" && place >= used || r.mixer.Name != "softmax" && place < shape[2]-used {
+					have[at], need[at] = 0, 0
+				}
+			}
+		}
+		near(t, what+" "+s.Name, have, need, tolerance)
+	}
+}

@@ -1,0 +1,257 @@
+package mixers
+
+import (
+	"cmp"
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// hedgehog is the linear attention of LoLCATs. A learnt map per query head turns
+// a rotated query or key u into positive features,
+//
+//	φ(u) = max([softmax(u·W), softmax(−u·W)], 1e-12)
+//
+// and without a window the mixer is
+//
+//	y_i = Σ_{j≤i} (φq_i·φk_j) v_j / (Σ_{j≤i} φq_i·φk_j + 1e-12)
+//
+// With window=w, the keys j in (i−w, i] are seen by softmax instead, under the
+// same denominator:
+//
+//	a_ij = γ·exp(s_ij − m_i)    j > i−w,    s_ij = q_i·k_j/√D, m_i = max over the window
+//	a_ij = δ·φq_i·φk_j          j <= i−w
+//	y_i  = Σ_j a_ij v_j / Σ_j a_ij
+//
+// with γ = sigmoid(window_factors) per head and δ = 1, or 1−γ with affine. The
+// maximum is part of the definition: it sets the weight of one branch against
+// the other, and gradients flow through it.
+//
+// State: memory [B, H, 2F, D] and normaliser [B, H, 2F] of the keys that have
+// left the window; with a window also the last w keys (rotated) and values
+// [B, G, w, D], oldest first. Before w tokens have been seen the first places
+// are not valid, whatever they hold; State.Seen tells.
+//
+// Cost: O(T·(C+F)·D) per head with blocks of C tokens, and O(T·(C+w)·D) for the
+// window.
+//
+// Source: Zhang et al. 2024, arXiv:2410.10254.
+type hedgehog struct{}
+
+var _ Mixer = hedgehog{}
+
+// hedgehogChunk is the default block; see BenchmarkMixer.
+const hedgehogChunk = 32
+
+// floor is the least value of a feature, and what keeps the denominator of the
+// linear form from zero.
+const floor = 1e-12
+
+func (h hedgehog) Chunked(l Layer, x *Node, from State) (*Node, State) {
+	t, w := x.Shape().Dim(1), l.Mixer.Int("window")
+	c := cutInto(t, cmp.Or(l.Chunk, hedgehogChunk))
+	q, keys, values := h.inputs(l, x, from)
+	r := l.Model.Heads / l.Model.KVHeads
+	allKeys, allValues := perQuery(keys, r), perQuery(values, r)
+
+	// A key reaches the linear branch w tokens after it came, so to that branch
+	// the window is nothing but a delay.
+	var far, after *Node
+	if !from.Start() || t > w || l.KeepState {
+		far, after = h.linear(c, h.features(l, "q", q), h.features(l, "k", span(allKeys, 2, 0, t)),
+			span(allValues, 2, 0, t), h.memory(from), l.KeepState)
+	}
+	sums := far
+	if w > 0 {
+		sums = h.blend(l, h.window(c, q, allKeys, allValues, from.Seen), far)
+	}
+	return headsLast(c.join(h.quotient(l, sums))), h.state(l, after, keys, values)
+}
+
+func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
+	l.KeepState = true
+	q, keys, values := h.inputs(l, x, from)
+	r := l.Model.Heads / l.Model.KVHeads
+	allKeys, allValues := perQuery(keys, r), perQuery(values, r)
+
+	// The oldest key leaves the window; without one the new key is the oldest.
+	oldest := h.features(l, "k", span(allKeys, 2, 0, 1))
+	after := Add(h.memory(from), outer(oldest, span(allValues, 2, 0, 1)))
+	sums := matmul(h.features(l, "q", q), after)
+	if l.Mixer.Int("window") > 0 {
+		one := cutInto(1, 1)
+		sums = h.blend(l, one.join(h.window(one, q, allKeys, allValues, from.Seen)), sums)
+	}
+	return headsLast(h.quotient(l, sums)), h.state(l, after, keys, values)
+}
+
+// inputs returns rotated queries [H, B, T, D] and, with those carried in front,
+// rotated keys [G, B, w+T, D] and values [G, B, w+T, D+1]. The last column of the
+// values is 1, and 0 where there was no token.
+func (hedgehog) inputs(l Layer, x *Node, from State) (q, keys, values *Node) {
+	m := l.Model
+	q = l.Rotation.Apply(headsFirst(l.Linear("q_proj", x), m.Heads))
+	keys = l.Rotation.Apply(headsFirst(l.Linear("k_proj", x), m.KVHeads))
+	values = appendOne(headsFirst(l.Linear("v_proj", x), m.KVHeads))
+	w := l.Mixer.Int("window")
+	if w == 0 {
+		return q, keys, values
+	}
+	g, b := x.Graph(), x.Shape().Dim(0)
+	pastKeys := Zeros(g, shapeF32(m.KVHeads, b, w, m.HeadDim))
+	pastValues := Zeros(g, shapeF32(m.KVHeads, b, w, m.HeadDim+1))
+	if !from.Start() {
+		place := Iota(g, shapes.Make(dtypes.Int32, 1, 1, w, 1), 2)
+		valid := GreaterOrEqual(Add(place, from.Seen), Scalar(g, dtypes.Int32, w))
+		pastKeys = Where(valid, swap(from.Tensors[2]), pastKeys)
+		pastValues = Where(valid, appendOne(swap(from.Tensors[3])), pastValues)
+	}
+	return q, Concatenate([]*Node{pastKeys, keys}, 2), Concatenate([]*Node{pastValues, values}, 2)
+}
+
+// features applies a feature map ("q" or "k") to u [H, B, T, D], giving [H, B, T, 2F].
+func (hedgehog) features(l Layer, which string, u *Node) *Node {
+	h, b, t, d := u.Shape().Dim(0), u.Shape().Dim(1), u.Shape().Dim(2), u.Shape().Dim(3)
+	z := matmul(Reshape(u, h, b*t, d), l.Tensor(u.Graph(), "mixer.feature_map_"+which+".weight"))
+	phi := Concatenate([]*Node{Softmax(z, -1), Softmax(Neg(z), -1)}, -1)
+	return Reshape(MaxScalar(phi, floor), h, b, t, -1)
+}
+
+// linear is causal linear attention without its quotient.
+//
+//	fq, fk  [H, B, T, Φ]       features
+//	v       [H, B, T, V]
+//	first   [H, B, Φ, V]       state before the first token; nil: zeros
+//	sums    [H, B, N, C, V]    Σ_{j≤i} (fq_i·fk_j) v_j
+//	after   [H, B, Φ, V]       state after the last token, if keep
+func (hedgehog) linear(c blocks, fq, fk, v, first *Node, keep bool) (sums, after *Node) {
+	fq, fk, v = c.cut(fq), c.cut(fk), c.cut(v)
+	causal := ExpandLeftToRank(lower(fq.Graph(), c.size, 1, 0), 5)
+	sums = matmul(Mul(products(fq, fk), causal), v)
+	if first == nil && c.count == 1 && !keep {
+		return sums, nil
+	}
+	written := outer(fk, v)
+	if first == nil {
+		d := written.Shape().Dimensions
+		first = Zeros(fq.Graph(), shapeF32(d[0], d[1], d[3], d[4]))
+	}
+	all := statesAt(first, written, nil)
+	sums = Add(sums, matmul(fq, span(all, 2, 0, c.count)))
+	if keep {
+		after = Squeeze(span(all, 2, c.count, c.count+1), 2)
+	}
+	return sums, after
+}
+
+// window is the softmax branch without its quotient and without γ: for each query
+// Σ exp(s_ij − m_i) v_j over the last w keys, [H, B, N, C, D+1]. A block of C
+// queries meets w+C keys, those of its own tokens and the w before them.
+func (hedgehog) window(c blocks, q, keys, values, seen *Node) *Node {
+	w := keys.Shape().Dim(2) - c.tokens
+	q = MulScalar(q, 1/math.Sqrt(float64(q.Shape().Dim(3))))
+	scores := products(c.cut(q), c.reach(keys, w))
+	bias := ExpandLeftToRank(c.visible(q.Graph(), w, seen), 5)
+	return matmul(expBelowMax(Add(scores, bias)), c.reach(values, w))
+}
+
+// reach gives every block the w entries before it and its own: [H, B, w+T, D]
+// becomes [H, B, N, w+C, D].
+func (c blocks) reach(x *Node, w int) *Node {
+	h, b, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(3)
+	whole := c.count * c.size
+	last := (w + c.size - 1) / c.size * c.size
+	x = fill(x, 2, last+whole)
+	var parts []*Node
+	for at := 0; at <= last; at += c.size {
+		part := Reshape(span(x, 2, at, at+whole), h, b, c.count, c.size, d)
+		parts = append(parts, span(part, 3, 0, min(c.size, w+c.size-at)))
+	}
+	return Concatenate(parts, 3)
+}
+
+// visible is a bias [N, C, w+C] over the entries that [blocks.reach] gives: 0 for
+// the last w up to each query itself, [masked] for others and for those before
+// the start of the sequence.
+func (c blocks) visible(g *Graph, w int, seen *Node) *Node {
+	bias := make([]float32, c.size*(w+c.size))
+	for i := range c.size {
+		for j := range w + c.size {
+			if j <= i || j > i+w {
+				bias[i*(w+c.size)+j] = masked
+			}
+		}
+	}
+	near := ConstTensor(g, tensors.FromFlatDataAndDimensions(bias, 1, c.size, w+c.size))
+	place := make([]int32, c.count*(w+c.size)) // relative to the first token of this call
+	for n := range c.count {
+		for j := range w + c.size {
+			place[n*(w+c.size)+j] = int32(n*c.size + j - w)
+		}
+	}
+	position := ConstTensor(g, tensors.FromFlatDataAndDimensions(place, c.count, 1, w+c.size))
+	if seen != nil {
+		position = Add(position, seen)
+	}
+	started := GreaterOrEqual(position, ScalarZero(g, dtypes.Int32))
+	return Add(near, Where(started, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, masked)))
+}
+
+// expBelowMax is exp(s − max s) over the last axis, the maximum taking part in
+// the gradient: what all entries lose through it goes to the one that it is.
+//
+//	ds = e ⊙ de − [s = max s] Σ e ⊙ de
+func expBelowMax(s *Node) *Node {
+	return Exp(Sub(s, ReduceAndKeep(s, ReduceMax, -1)))
+}
+
+// blend adds the branches under one denominator: γ·near + δ·far, each [H, ...].
+// Without a far branch γ cancels in the quotient.
+func (hedgehog) blend(l Layer, near, far *Node) *Node {
+	if far == nil {
+		return near
+	}
+	gamma := Sigmoid(l.Tensor(near.Graph(), "mixer.window_factors"))
+	if l.Mixer.Bool("affine") {
+		far = Mul(far, perHead(OneMinus(gamma), far.Rank()))
+	}
+	return Add(Mul(near, perHead(gamma, near.Rank())), far)
+}
+
+// quotient divides the weighted sums of the values by the sum of the weights,
+// which stands behind them: [..., D+1] becomes [..., D].
+func (hedgehog) quotient(l Layer, sums *Node) *Node {
+	axis, d := sums.Rank()-1, l.Model.HeadDim
+	total := span(sums, axis, d, d+1)
+	if l.Mixer.Int("window") == 0 {
+		total = AddScalar(total, floor)
+	}
+	return Div(span(sums, axis, 0, d), total)
+}
+
+// memory returns the carried state as [H, B, 2F, D+1], the normaliser being the
+// last column; nil at the start.
+func (hedgehog) memory(from State) *Node {
+	if from.Start() {
+		return nil
+	}
+	return swap(Concatenate([]*Node{from.Tensors[0], InsertAxes(from.Tensors[1], -1)}, -1))
+}
+
+// state packs what the next call needs, the inverse of memory and inputs.
+func (hedgehog) state(l Layer, after, keys, values *Node) State {
+	if !l.KeepState {
+		return State{}
+	}
+	d, w := l.Model.HeadDim, l.Mixer.Int("window")
+	after = swap(after)
+	next := []*Node{span(after, 3, 0, d), Squeeze(span(after, 3, d, d+1), 3)}
+	if w > 0 {
+		n := keys.Shape().Dim(2)
+		next = append(next, swap(span(keys, 2, n-w, n)), swap(span(span(values, 2, n-w, n), 3, 0, d)))
+	}
+	return State{Tensors: next}
+}

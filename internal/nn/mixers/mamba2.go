@@ -1,0 +1,132 @@
+package mixers
+
+import (
+	"cmp"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+)
+
+// mamba2 is Mamba-2 in the parameterisation of mmMamba, which inherits all four
+// projections of attention: values play x, keys B and queries C. Per head, with
+// u the layer's input,
+//
+//	[v, k, q] = SiLU(conv([Wv·u, Wk·u, Wq·u]))
+//	Δ_t       = softplus(W_Δ·u_t + b_Δ),   A = −exp(A_log)
+//	S_t       = exp(Δ_t·A) S_{t−1} + Δ_t v_t k_tᵀ
+//	y_t       = RMSNorm(S_t q_t) ⊙ SiLU(W_g·u_t)
+//
+// There are no positions, no 1/√D and no denominator. Without the convolution
+// there is no SiLU either.
+//
+// State: memory S [B, H, D(v), D(k)]; conv [B, K−1, (2G+H)·D], the last inputs of
+// the convolution, oldest first.
+//
+// Cost: O(T·(C+D)·D) per head with blocks of C tokens.
+//
+// Source: Liao et al. 2025, arXiv:2502.13145 (layer); Dao & Gu 2024,
+// arXiv:2405.21060 (block decomposition).
+type mamba2 struct{}
+
+var _ Mixer = mamba2{}
+
+// mamba2Chunk is the default block; see BenchmarkMixer.
+const mamba2Chunk = 32
+
+// normEps is added to the mean square inside the norm over a head's output,
+// whatever the teacher's own norms use.
+const normEps = 1e-5
+
+func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
+	q, k, v, conv := m.mixed(l, x, from)
+	delta, rate := m.steps(l, x)
+	c := cutInto(x.Shape().Dim(1), cmp.Or(l.Chunk, mamba2Chunk))
+
+	// Tokens that fill up the last block have Δ = 0: they write nothing and decay nothing.
+	q, k, delta = c.cut(q), c.cut(k), c.cut(delta)
+	v = Mul(c.cut(v), InsertAxes(delta, -1))
+	sum := cumulative(Mul(delta, perHead(rate, 4))) // [H, B, N, C]
+
+	o := matmul(Mul(products(q, k), decays(sum)), v)
+	next := State{}
+	if !from.Start() || c.count > 1 || l.KeepState {
+		before, after := m.carry(from, k, v, sum)
+		o = Add(o, Mul(products(q, before), InsertAxes(Exp(sum), -1)))
+		if l.KeepState {
+			next.Tensors = append([]*Node{swap(after)}, conv...)
+		}
+	}
+	return m.finish(l, x, c.join(o)), next
+}
+
+// carry returns the state before each block, [H, B, N, D, D], and the one after
+// the last, [H, B, D, D].
+func (mamba2) carry(from State, k, v, sum *Node) (before, after *Node) {
+	dims := v.Shape().Dimensions // [H, B, N, C, D]
+	h, b, n, size, d := dims[0], dims[1], dims[2], dims[3], dims[4]
+	first := Zeros(k.Graph(), shapeF32(h, b, d, d))
+	if !from.Start() {
+		first = swap(from.Tensors[0])
+	}
+	whole := span(sum, 3, size-1, size) // [H, B, N, 1]
+	left := Exp(Sub(whole, sum))        // what is left of each token's write at the block's end
+	all := statesAt(first, outer(Mul(v, InsertAxes(left, -1)), k), Reshape(whole, h, b, n))
+	return span(all, 2, 0, n), Reshape(span(all, 2, n, n+1), h, b, d, d)
+}
+
+func (m mamba2) Step(l Layer, x *Node, from State) (*Node, State) {
+	q, k, v, conv := m.mixed(l, x, from)
+	delta, rate := m.steps(l, x) // [H, B, 1]
+	keep := Exp(Mul(delta, perHead(rate, 3)))
+	s := Add(
+		Mul(swap(from.Tensors[0]), InsertAxes(keep, -1)),
+		outer(Mul(v, InsertAxes(delta, -1)), k))
+	return m.finish(l, x, products(q, s)), State{Tensors: append([]*Node{swap(s)}, conv...)}
+}
+
+// mixed returns queries, keys and values [H, B, T, D] after the convolution, and
+// the state of the convolution where it has one.
+func (mamba2) mixed(l Layer, x *Node, from State) (q, k, v *Node, conv []*Node) {
+	m := l.Model
+	q, k, v = l.Linear("q_proj", x), l.Linear("k_proj", x), l.Linear("v_proj", x)
+	if width := l.Mixer.Int("conv"); width > 0 {
+		c := Concatenate([]*Node{v, k, q}, -1)
+		var past *Node
+		if !from.Start() && width > 1 {
+			past = from.Tensors[1]
+		}
+		c, past = convolve(c, past, l.Tensor(x.Graph(), "mixer.conv1d.weight"), l.Tensor(x.Graph(), "mixer.conv1d.bias"))
+		if past != nil {
+			conv = []*Node{past}
+		}
+		c = ops.SiLU(c)
+		kv := m.KeyValues()
+		v, k, q = span(c, 2, 0, kv), span(c, 2, kv, 2*kv), span(c, 2, 2*kv, 2*kv+m.Queries())
+	}
+	r := m.Heads / m.KVHeads
+	return headsFirst(q, m.Heads), perQuery(headsFirst(k, m.KVHeads), r), perQuery(headsFirst(v, m.KVHeads), r), conv
+}
+
+// steps returns Δ [H, B, T] and A [H].
+func (mamba2) steps(l Layer, x *Node) (delta, rate *Node) {
+	g := x.Graph()
+	pre := Add(l.Linear("mixer.dt_proj", x), ExpandLeftToRank(l.Tensor(g, "mixer.dt_bias"), 3))
+	delta = TransposeAllAxes(softplus(pre), 2, 0, 1)
+	if l.Mixer.Bool("learn_a") {
+		return delta, Neg(Exp(l.Tensor(g, "mixer.A_log")))
+	}
+	return delta, MulScalar(Ones(g, shapeF32(l.Model.Heads)), -1)
+}
+
+// finish normalises and gates the heads, [H, B, T, D] to [B, T, H·D].
+func (mamba2) finish(l Layer, x, o *Node) *Node {
+	if l.Mixer.Bool("norm") {
+		o = ops.RMSNorm(o, l.Tensor(x.Graph(), "mixer.norm.weight"), normEps)
+	}
+	y := headsLast(o)
+	if l.Mixer.Bool("gate") {
+		y = Mul(y, ops.SiLU(l.Linear("mixer.g_proj", x)))
+	}
+	return y
+}

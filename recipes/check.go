@@ -28,7 +28,7 @@ func check(r *Recipe, t *tree, rp *report) {
 	seen := map[string]int{}
 	for i := range r.Stages {
 		s, at := &r.Stages[i], fmt.Sprintf("stages[%d].", i)
-		if first, ok := seen[s.Name]; ok {
+		if first, ok := seen[s.Name]; ok && s.Name != "" {
 			rp.at(at+"name", "is %q, as that of stages[%d]", s.Name, first)
 		} else {
 			seen[s.Name] = i
@@ -96,7 +96,8 @@ func checkStudent(s *Student, t *tree, rp *report) {
 		rp.missing("student.mixer", "one of "+strings.Join(linearMixers(), ", ")+"; or student: the folder that convert wrote")
 	} else if x, err := arch.ParseMixer(s.Mixer); err != nil {
 		if e, ok := errors.AsType[*arch.MixerError](err); ok {
-			rp.at("student.mixer", "%q: %s; %s", s.Mixer, e.Problem, e.Hint())
+			choices := slices.DeleteFunc(slices.Clone(e.Choices), func(name string) bool { return name == arch.Softmax })
+			rp.at("student.mixer", "%q: %s; there are %s", s.Mixer, e.Problem, strings.Join(choices, ", "))
 		} else {
 			rp.at("student.mixer", "%v", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -97,12 +98,13 @@ func (rp *report) form(e *yaml.LoadError) {
 		rp.at(path, "is %s, want %s", show(t.values[path]), want(kind))
 	case ok && errors.Is(e, errBetas):
 		rp.at(path, "%v", errBetas)
+	case t.keys[at] != "" && strings.HasPrefix(e.Message, "mapping key "):
+		// The decoder gives up on the mapping, so nothing in it can be judged.
+		key := t.keys[at]
+		rp.broken[parent(key)] = true
+		rp.add(at[0], at[1], "duplicate key "+strconv.Quote(strings.TrimPrefix(key, parent(key)+".")))
 	default:
-		// A duplicate key: the decoder gives up on the mapping that has it.
-		if key, ok := t.keys[at]; ok {
-			rp.broken[parent(key)] = true
-		}
-		rp.add(e.Mark.Line, e.Mark.Column, e.Message)
+		rp.add(at[0], at[1], e.Message)
 	}
 }
 

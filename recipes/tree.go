@@ -39,7 +39,7 @@ func newTree(data []byte, sets []string, rp *report) *tree {
 	var doc yaml.Node
 	if err := yaml.Load(data, &doc); err != nil {
 		for _, e := range loadErrors(err) {
-			rp.add(e.Mark.Line, e.Mark.Column, e.Message)
+			t.syntax(e, rp)
 		}
 		return t
 	}
@@ -62,6 +62,22 @@ func newTree(data []byte, sets []string, rp *report) *tree {
 	expandStudent(t.root)
 	t.index("", t.root)
 	return t
+}
+
+// syntax reports what the YAML package could not read.
+func (t *tree) syntax(e *yaml.LoadError, rp *report) {
+	line, column, message := e.Mark.Line, e.Mark.Column, strings.TrimPrefix(e.Message, "yaml: ")
+	switch {
+	case line == 0: // a second document, which comes without a place
+		for i, text := range t.lines {
+			if strings.HasPrefix(text, "---") {
+				line, column = i+1, 1
+			}
+		}
+	case line <= len(t.lines) && strings.HasPrefix(strings.TrimLeft(t.lines[line-1], " "), "\t"):
+		message += "; indent with spaces, not tabs"
+	}
+	rp.add(line, column, message)
 }
 
 // loadErrors makes a list of whatever the YAML package returned.
@@ -139,7 +155,7 @@ func (t *tree) problem(line, column int, message string) Problem {
 	switch {
 	case line > setLine:
 		p.File, p.Line = "--set", line-setLine
-		p.Source = t.sets[p.Line-1]
+		p.Source = strings.ReplaceAll(t.sets[p.Line-1], "\n", " ")
 	case line > 0 && line <= len(t.lines):
 		p.Source = strings.TrimSuffix(t.lines[line-1], "\r")
 	}

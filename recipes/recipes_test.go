@@ -1,0 +1,282 @@
+package recipes_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+// base is a small valid recipe; tests change it with assignments.
+const base = `
+teacher: ./tiny
+student: {mixer: mamba2}
+data: {train: [{path: a.txt}], seq_len: 8}
+stages:
+- {name: one, kind: align, train: new, steps: 10, learning_rate: 1e-2}
+- {name: two, kind: distill, train: all, steps: 20, learning_rate: 1e-3}
+`
+
+func parse(t *testing.T, sets ...string) *recipes.Recipe {
+	t.Helper()
+	r, err := recipes.Parse("dir/base.yaml", []byte(base), sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Each testdata/bad/*.yaml has a *.want beside it: the exact message a user sees.
+func TestParseErrors(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no bad recipes: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = recipes.Parse(filepath.Base(file), data)
+			golden(t, strings.TrimSuffix(file, ".yaml")+".want", err)
+		})
+	}
+}
+
+func golden(t *testing.T, file string, err error) {
+	t.Helper()
+	if _, ok := errors.AsType[*recipes.Error](err); !ok {
+		t.Fatalf("Parse() is %v, want a *recipes.Error", err)
+	}
+	got := err.Error() + "\n"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+func TestSetErrors(t *testing.T) {
+	_, err := recipes.Parse("base.yaml", []byte(base),
+		"stages[0].stepz=1", "stages[7].steps=1", "data.seq_len=x", "stages[1].betas=[1]",
+		"student.mixer=hedgehog,windo=3", "teacher=*a", "data=[", "stages[1].steps=0", "seed=",
+		"stages[1].lora.r=1", "stages[0].loss=5", "steps", "stages[x].steps=1", "stages.steps=1",
+		"teacher[0]=x", "teacher.x=1", ".x=1", "seed={a: &b c}", "stages[0].learning_rate=1\n 2")
+	golden(t, "testdata/set.want", err)
+}
+
+// A stage's knobs are its own, else those of defaults, else the built-in ones.
+func TestKnobsInForce(t *testing.T) {
+	r := parse(t, "defaults.betas=[0.8, 0.9]", "defaults.warmup_steps=4", "stages[1].warmup_steps=0", "stages[1].schedule=linear")
+	want := recipes.Knobs{
+		BatchSize: 8, GradAccumulation: 1, LearningRate: 1e-2, Betas: recipes.Betas{0.8, 0.9}, Eps: 1e-8,
+		ClipNorm: 1, Schedule: "cosine", WarmupSteps: 4, LogEvery: 1,
+	}
+	if diff := cmp.Diff(want, r.Stages[0].Knobs); diff != "" {
+		t.Errorf("knobs of the first stage (-want +got):\n%s", diff)
+	}
+	want.LearningRate, want.WarmupSteps, want.Schedule = 1e-3, 0, "linear"
+	if diff := cmp.Diff(want, r.Stages[1].Knobs); diff != "" {
+		t.Errorf("knobs of the second stage (-want +got):\n%s", diff)
+	}
+}
+
+func TestDefaultsOfAKind(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		sets []string
+		want recipes.Stage // Loss and LoRA only
+	}{
+		{"align", []string{"stages[1].kind=align", "stages[1].train=new"}, recipes.Stage{Loss: recipes.Loss{MSE: 1000, Target: "pre_o"}}},
+		{"distill", nil, recipes.Stage{Loss: recipes.Loss{KL: 1, Temperature: 1}}},
+		{"distill on text only", []string{"stages[1].loss={kl: 0, ce: 1}"}, recipes.Stage{Loss: recipes.Loss{CE: 1, Temperature: 1}}},
+		{"distill, part given", []string{"stages[1].loss.ce=0.5"}, recipes.Stage{Loss: recipes.Loss{KL: 1, CE: 0.5, Temperature: 1}}},
+		{"finetune", []string{"stages[1].kind=finetune"}, recipes.Stage{Loss: recipes.Loss{CE: 1}}},
+		{
+			"lora", []string{"stages[1].train=lora", "stages[1].lora.r=4"},
+			recipes.Stage{Loss: recipes.Loss{KL: 1, Temperature: 1}, LoRA: &recipes.LoRA{R: 4, Alpha: 8, Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}}},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := parse(t, tt.sets...).Stages[1]
+			if diff := cmp.Diff(tt.want, recipes.Stage{Loss: s.Loss, LoRA: s.LoRA}); diff != "" {
+				t.Errorf("stage (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRate(t *testing.T) {
+	s := parse(t, "stages[1].learning_rates={new: 0.5}").Stages[1]
+	if s.Rate("new") != 0.5 || s.Rate("rest") != 1e-3 {
+		t.Errorf("rates are %g for new and %g for rest, want 0.5 and 0.001", s.Rate("new"), s.Rate("rest"))
+	}
+}
+
+func TestStudentFolder(t *testing.T) {
+	for _, set := range []string{"student=../student", "student={folder: ../student}"} {
+		r := parse(t, set)
+		if diff := cmp.Diff(recipes.Student{Folder: "../student"}, r.Student); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", set, diff)
+		}
+		if got := r.Paths().Student; got != "student" {
+			t.Errorf("%s: folder is %q, want %q", set, got, "student")
+		}
+	}
+}
+
+// Files of a recipe lie relative to it; a teacher that is not there is a name.
+func TestPaths(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"models/tiny", "recipes"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "recipes", "a.yaml")
+	if err := os.WriteFile(file, []byte(base), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Load(file, "teacher=../models/tiny", "student.keep='@keep.txt'", "data.eval=[{path: /b.txt, separator: x}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := recipes.Paths{
+		Teacher: filepath.Join(dir, "models", "tiny"),
+		Keep:    "@" + filepath.Join(dir, "recipes", "keep.txt"),
+		Train:   []recipes.Source{{Path: filepath.Join(dir, "recipes", "a.txt")}},
+		Eval:    []recipes.Source{{Path: "/b.txt", Separator: "x"}},
+	}
+	if diff := cmp.Diff(want, r.Paths()); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+	if r.OutputDir != "runs/a" {
+		t.Errorf("output_dir is %q, want runs/a after the file", r.OutputDir)
+	}
+	r, err = recipes.Load(file, "teacher=org/name@main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Paths().Teacher; got != "org/name@main" {
+		t.Errorf("teacher is %q, want the name as written", got)
+	}
+	if _, err := recipes.Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Load() of no file is %v, want that it does not exist", err)
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	fingerprint := func(sets ...string) string {
+		t.Helper()
+		f, err := parse(t, sets...).Fingerprint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	plain := fingerprint()
+	for _, same := range [][]string{
+		{"output_dir=elsewhere"},
+		{"defaults.learning_rate=1"},
+		{"defaults.floor=0"},
+		{"stages[0].batch_size=8", "student.keep=none", "stages[0].loss.mse=1e3"},
+	} {
+		if fingerprint(same...) != plain {
+			t.Errorf("%v changes the fingerprint, want the same", same)
+		}
+	}
+	for _, other := range []string{
+		"seed=1", "teacher=./other", "student.keep=all", "data.seq_len=9", "data.train[0].separator=x",
+		"defaults.floor=0.1", "stages[0].name=uno", "stages[1].loss.ce=1", "stages[1].learning_rates={new: 1}",
+	} {
+		if fingerprint(other) == plain {
+			t.Errorf("%s leaves the fingerprint as it was", other)
+		}
+	}
+}
+
+// What YAML writes parses back to the same recipe.
+func roundTrip(t *testing.T, r *recipes.Recipe) {
+	t.Helper()
+	text, err := r.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := recipes.Parse(r.File, text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	back.Defaults = r.Defaults // left out: every stage has its own
+	if diff := cmp.Diff(r, back); diff != "" {
+		t.Errorf("recipe (-written +read):\n%s", diff)
+	}
+}
+
+func TestYAML(t *testing.T) {
+	roundTrip(t, parse(t))
+	roundTrip(t, parse(t, "student=dir", "stages[1].loss={kl: 0, ce: 1}", "stages[1].train=lora", "stages[1].lora={r: 3}", "data.train[0].separator=\"\\n\""))
+	roundTrip(t, parse(t, "stages[1].learning_rates={new: 1}", "defaults={schedule: wsd, decay_steps: 3, weight_decay: 0.1}", "seed=18446744073709551615"))
+}
+
+func TestBuiltins(t *testing.T) {
+	names := recipes.Builtin()
+	if diff := cmp.Diff([]string{"demo", "stories"}, names); diff != "" {
+		t.Errorf("built-in recipes (-want +got):\n%s", diff)
+	}
+	for _, name := range names {
+		data, err := recipes.Cat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := recipes.Parse(name+".yaml", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roundTrip(t, r)
+	}
+	_, err := recipes.Cat("storys")
+	if e, ok := errors.AsType[*recipes.UnknownError](err); !ok || e.Hint() != `did you mean "stories"?` {
+		t.Errorf("Cat(storys) is %v, want an *UnknownError that names stories", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, "stories.yaml") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, "stages[0].steps=10")
+	}
+	f.Add([]byte(base), "data.train[0]={path: b.txt}")
+	f.Fuzz(func(t *testing.T, data []byte, set string) {
+		r, err := recipes.Parse("fuzz.yaml", data, set)
+		if (r == nil) == (err == nil) {
+			t.Fatalf("Parse returned recipe %v and error %v", r, err)
+		}
+		if err != nil {
+			if err.Error() == "" {
+				t.Fatal("the error is empty")
+			}
+			return
+		}
+		roundTrip(t, r)
+	})
+}

@@ -62,13 +62,17 @@ func card(p *Plan, config *checkpoints.Config) string {
 	line("library_name: linearize\npipeline_tag: text-generation\ntags: [%s]", strings.Join(p.tags(), ", "))
 	line("---\n")
 	line("# A %s converted to linear cost\n", p.Family)
-	line("`linearize convert` (%s) replaced the softmax attention of %d of %d layers. Everything else is the teacher's.", p.Options.Version, p.converted(), len(p.Layers))
+	line("`linearize convert`, version %s, replaced the softmax attention of %d of %d layers.", p.Options.Version, p.Converted(), len(p.Layers))
 	line("This folder is a start, not a finished model: the new layers are seeded and not trained. Train them with `linearize distill`.\n")
 	line("| layers | mixer | seeding |\n|---|---|---|")
 	for _, r := range Runs(p.Layers) {
-		line("| %s | `%s` | %s |", r, r.Mixer, r.origin())
+		line("| %s | `%s` | %s |", r, r.Mixer, r.Origin())
 	}
-	line("\n%d parameters, of which %d are new. `linearize.json` says what they were made from.", p.Parameters, p.NewParameters)
+	line("\n| tensors | from | parameters |\n|---|---|---|")
+	for _, g := range p.Groups() {
+		line("| %d %s | %s | %d |", g.Tensors, g.Name, g.Origin, g.Parameters)
+	}
+	line("\nWhat is copied has the teacher's bytes. `linearize.json` says which files those came from.")
 	return b.String()
 }
 
@@ -88,7 +92,8 @@ func (p *Plan) tags() []string {
 	return tags
 }
 
-func (p *Plan) converted() int {
+// Converted returns how many layers get the new mixer.
+func (p *Plan) Converted() int {
 	n := 0
 	for _, l := range p.Layers {
 		if l.Seeding != "" {
@@ -126,8 +131,8 @@ func (r Run) String() string {
 	return fmt.Sprintf("%d-%d", r.Index, r.Last)
 }
 
-// origin says what happens to the layers.
-func (r Run) origin() string {
+// Origin says what happens to the layers: "kept" or "seeded by ...".
+func (r Run) Origin() string {
 	if r.Seeding == "" {
 		return "kept"
 	}

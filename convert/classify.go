@@ -107,11 +107,3 @@ func (v *inventory) checkTied() error {
 	v.ignored = append(v.ignored, head.Name)
 	return nil
 }
-
-// err is nil when nothing is wrong.
-func (v *inventory) err() error {
-	if len(v.problems) == 0 {
-		return nil
-	}
-	return &ProblemsError{v.folder.Dir(), v.problems}
-}

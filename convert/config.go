@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -49,7 +51,7 @@ func studentConfig(source *checkpoints.Config, m *arch.Model, mixers []arch.Mixe
 	if err != nil {
 		return nil, err
 	}
-	set("rope_theta", m.Rope.Theta)
+	set("rope_theta", float(m.Rope.Theta))
 	set("rope_parameters", rope)
 	if kind == "default" {
 		set("rope_scaling", nil)
@@ -81,10 +83,10 @@ func ropeParameters(source *checkpoints.Config, theta float64) (rope map[string]
 			return nil, "", fmt.Errorf("config.json: %s: %w", key, err)
 		}
 		delete(rope, "type")
-		rope["rope_type"], rope["rope_theta"] = kind, theta
+		rope["rope_type"], rope["rope_theta"] = kind, float(theta)
 		return rope, kind, nil
 	}
-	return map[string]any{"rope_type": "default", "rope_theta": theta}, "default", nil
+	return map[string]any{"rope_type": "default", "rope_theta": float(theta)}, "default", nil
 }
 
 // ropeType reads rope_type, or type as it was called before.
@@ -101,4 +103,16 @@ func ropeType(dict map[string]json.RawMessage) (string, error) {
 		}
 	}
 	return "default", nil
+}
+
+// float is a number that Python reads as a float even when it is whole: 10000.0.
+type float float64
+
+// MarshalJSON never writes an integer.
+func (f float) MarshalJSON() ([]byte, error) {
+	text := strconv.FormatFloat(float64(f), 'g', -1, 64)
+	if x := float64(f); x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		text = strconv.FormatFloat(x, 'f', 1, 64)
+	}
+	return []byte(text), nil
 }

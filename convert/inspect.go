@@ -75,6 +75,23 @@ func Inspect(dir string) (*Report, error) {
 	return v.report(), nil
 }
 
+// Err is nil when nothing is wrong with the model, else a [*ProblemsError].
+func (r *Report) Err() error {
+	if len(r.Problems) == 0 {
+		return nil
+	}
+	return &ProblemsError{r.Path, r.Problems}
+}
+
+// Layers lists the layers as they stand, for [Runs].
+func (r *Report) Layers() []Layer {
+	var layers []Layer
+	for i, x := range r.Mixers {
+		layers = append(layers, Layer{Index: i, Mixer: x})
+	}
+	return layers
+}
+
 func (v *inventory) report() *Report {
 	m := v.model
 	r := &Report{
@@ -109,10 +126,14 @@ func count(counts []Count, name string, parameters, size int64) []Count {
 		i = len(counts)
 		counts = append(counts, Count{Name: name})
 	}
-	counts[i].Tensors++
-	counts[i].Parameters += parameters
-	counts[i].Bytes += size
+	counts[i].add(parameters, size)
 	return counts
+}
+
+func (c *Count) add(parameters, size int64) {
+	c.Tensors++
+	c.Parameters += parameters
+	c.Bytes += size
 }
 
 // notNil makes an empty list [] in JSON instead of null.

@@ -10,7 +10,8 @@ import (
 
 // Keep says which layers stay as they are; all others get the new mixer.
 type Keep struct {
-	spec   string
+	spec   string // as it was given
+	text   string // the same without a file
 	kind   string // "none", "all", "every", "first", "last" or "layers"
 	n      int    // of every, first and last
 	layers []int  // of layers
@@ -62,10 +63,10 @@ func ParseKeep(spec string) (Keep, error) {
 // parseKeep reads text, which came from spec.
 func parseKeep(spec, text string) (Keep, error) {
 	kind, arg, given := strings.Cut(text, ":")
-	k := Keep{spec: spec, kind: kind}
+	k := Keep{spec: spec, text: text, kind: kind}
 	switch kind {
 	case "":
-		k.kind, k.spec = "none", "none"
+		k.kind, k.text = "none", "none"
 		if text != "" {
 			return Keep{}, &KeepError{spec, "there is no such placement"}
 		}
@@ -134,5 +135,5 @@ func (k Keep) Layers(n int) ([]int, error) {
 	return kept, nil
 }
 
-// String is the spec as it was given.
-func (k Keep) String() string { return k.spec }
+// String is the placement in a form that needs no file.
+func (k Keep) String() string { return k.text }

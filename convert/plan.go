@@ -111,7 +111,7 @@ func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.err(); err != nil {
+	if err := v.report().Err(); err != nil {
 		return nil, err
 	}
 	p := &Plan{
@@ -172,9 +172,30 @@ func place(m *arch.Model, mixer arch.Mixer, keep Keep, method string) ([]Layer, 
 		}
 	}
 	if len(done) > 0 {
-		return nil, &KeepError{keep.String(), "only softmax layers can be converted; not softmax, and not kept: layer " + strings.Join(done, ", ")}
+		return nil, &KeepError{keep.spec, "only softmax layers can be converted; not softmax, and not kept: layer " + strings.Join(done, ", ")}
 	}
 	return layers, nil
+}
+
+// Groups sums the output's tensors up by use and origin, in the order of the model.
+func (p *Plan) Groups() []Group {
+	var groups []Group
+	for _, t := range p.Tensors {
+		i := slices.IndexFunc(groups, func(g Group) bool { return g.Name == t.Group && g.Origin == t.Origin() })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, Group{Count{Name: t.Group}, t.Origin()})
+		}
+		groups[i].add(int64(elements(t.Shape)), t.Bytes)
+	}
+	return groups
+}
+
+// Group sums up output tensors of one use and one origin.
+type Group struct {
+	Count
+
+	Origin string
 }
 
 // fill lists the tensors of the output and everything that follows from them.

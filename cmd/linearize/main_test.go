@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
 
 func TestMain(m *testing.M) {
@@ -18,7 +20,8 @@ func TestMain(m *testing.M) {
 // sharedData is where real inputs lie beside a checkout, if they do.
 const sharedData = "../../../shared/data"
 
-// Scripts find the real inputs in $SHARED; those that need them begin with
+// Scripts find a random Llama of 4 layers in $MODEL, to read only, and the real
+// inputs in $SHARED; those that need them begin with
 //
 //	[!shared] skip 'real data is not beside this checkout'
 func TestScript(t *testing.T) {
@@ -28,10 +31,12 @@ func TestScript(t *testing.T) {
 	}
 	_, err = os.Stat(shared)
 	hasShared := err == nil
+	model := testmodel.Llama(t, testmodel.Options{Layers: 4})
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SHARED", shared)
+			env.Setenv("MODEL", model)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

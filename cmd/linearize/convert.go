@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/convert"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/seeding"
+)
+
+func newConvertCmd() *cobra.Command {
+	var (
+		o              convert.Options
+		output, shards string
+		dryRun, asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "convert MODEL --mixer MIXER -o DIR",
+		Short: "Make a student folder: new mixers in place of softmax attention, seeded from the teacher",
+		Long: `Make a student folder out of a model folder. Layers that --keep does not name get
+the mixer; everything else is copied bit for bit. What is new is seeded, not
+trained: that is what distill is for.
+
+--keep is none, all, every:N (layers 0, N, 2N, ...), first:N, last:N,
+layers:0,4,8, or @FILE that holds one of these or a list of layers.`,
+		Example: `  linearize convert llama --mixer mamba2 --keep every:4 -o student
+  linearize convert llama --mixer hedgehog,window=64 -o student --dry-run`,
+		Args: usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			size, err := ui.ParseBytes(shards)
+			if err != nil || size == 0 {
+				return usagef("--max-shard-size is %q, want a size as 5GB or 500MB", shards)
+			}
+			o.MaxShardSize, o.Version = size, buildVersion().Version
+			plan, err := convert.NewPlan(args[0], output, o)
+			if err != nil {
+				return planError(err)
+			}
+			if !dryRun {
+				if err := writePlan(cmd, plan); err != nil {
+					return err
+				}
+			}
+			switch {
+			case asJSON:
+				return printJSON(cmd, plan)
+			case dryRun:
+				return describePlan(cmd.OutOrStdout(), plan)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), plan.Output)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Mixer, "mixer", "", "what the converted layers get, as mamba2 or hedgehog,window=64; `linearize mixers` lists them")
+	f.StringVar(&o.Keep, "keep", "none", "which layers stay as they are")
+	f.StringVarP(&output, "output", "o", "", "folder to write")
+	f.StringVar(&o.Seeding, "seeding", "", "how new tensors are seeded (default: the mixer's own method)")
+	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything random")
+	f.StringVar(&o.DType, "dtype", "", "dtype of the output: f32, f16 or bf16 (default: the model's)")
+	f.StringVar(&shards, "max-shard-size", "5GB", "largest weight file")
+	f.BoolVar(&dryRun, "dry-run", false, "print the plan and write nothing")
+	f.BoolVar(&o.Overwrite, "overwrite", false, "replace an output folder that is not empty")
+	jsonFlag(cmd, &asJSON)
+	for _, name := range []string{"mixer", "output"} {
+		cobra.CheckErr(cmd.MarkFlagRequired(name))
+	}
+	return cmd
+}
+
+// planError tells a wrong flag from a model or folder that cannot be used.
+func planError(err error) error {
+	_, mixer := errors.AsType[*arch.MixerError](err)
+	_, keep := errors.AsType[*convert.KeepError](err)
+	_, method := errors.AsType[*seeding.MethodError](err)
+	_, option := errors.AsType[*convert.OptionError](err)
+	if mixer || keep || method || option {
+		return &usageError{err}
+	}
+	return invalid(err)
+}
+
+// writePlan carries the plan out and reports on stderr.
+func writePlan(cmd *cobra.Command, plan *convert.Plan) error {
+	stderr := cmd.ErrOrStderr()
+	fmt.Fprintf(stderr, "convert %s: %d of %d layers to %s, seeded by %s\n",
+		plan.Source, plan.Converted(), len(plan.Layers), plan.Options.Mixer, plan.Options.Seeding)
+	progress := ui.NewProgress(stderr, ui.IsTerminal(stderr), "write MB", megabytes(plan.BytesOut), time.Now)
+	defer progress.Done()
+	return plan.Write(cmd.Context(), func(done, _ int64) { progress.Set(megabytes(done), "") })
+}
+
+// megabytes rounds up, so that there is always something to count.
+func megabytes(n int64) int64 { return (n + 1e6 - 1) / 1e6 }
+
+// describePlan prints what --dry-run shows.
+func describePlan(w io.Writer, p *convert.Plan) error {
+	fmt.Fprintf(w, "%s in %s becomes %s\n\n", p.Family, p.Source, p.Output)
+	layers := ui.NewTable("layers", "mixer", "from")
+	for _, run := range convert.Runs(p.Layers) {
+		layers.Row(run.String(), run.Mixer.String(), run.Origin())
+	}
+	if err := layers.Write(w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	groups := ui.NewTable("group", "from", "tensors", "parameters", "bytes")
+	for _, g := range p.Groups() {
+		groups.Row(g.Name, g.Origin, strconv.Itoa(g.Tensors), strconv.FormatInt(g.Parameters, 10), ui.FormatBytes(g.Bytes))
+	}
+	groups.Row("all", "", strconv.Itoa(len(p.Tensors)), strconv.FormatInt(p.Parameters, 10), ui.FormatBytes(p.BytesOut))
+	if err := groups.Write(w); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nnew parameters  %d\n", p.NewParameters)
+	fmt.Fprintf(w, "reads           %s\n", ui.FormatBytes(p.BytesIn))
+	fmt.Fprintf(w, "writes          %s\n", ui.FormatBytes(p.BytesOut))
+	fmt.Fprintf(w, "peak memory     about %s\n", ui.FormatBytes(p.PeakMemory))
+	_, err := fmt.Fprintf(w, "state           %s per sequence after %d tokens; with softmax everywhere %s\n",
+		ui.FormatBytes(p.Memory.State), p.Memory.Context, ui.FormatBytes(p.Memory.Softmax))
+	return err
+}

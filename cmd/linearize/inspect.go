@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/convert"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+)
+
+func newInspectCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect MODEL",
+		Short: "Show what a model folder holds, and what is wrong with it",
+		Long: `Read the headers of a model folder and hold them against its config.json.
+
+A folder with problems ends with exit code 3 after its report.`,
+		Args: usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			report, err := convert.Inspect(args[0])
+			if err != nil {
+				return invalid(err)
+			}
+			if asJSON {
+				err = printJSON(cmd, report)
+			} else {
+				err = writeReport(cmd.OutOrStdout(), report)
+			}
+			if err != nil {
+				return err
+			}
+			return invalid(report.Err())
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func writeReport(w io.Writer, r *convert.Report) error {
+	s := r.Sizes
+	fmt.Fprintf(w, "%s, model_type %s\n\n", r.Family, r.ModelType)
+	fmt.Fprintf(w, "width    %d, MLP %d\n", s.Hidden, s.FFN)
+	fmt.Fprintf(w, "heads    %d of %d, %d for keys and values\n", s.Heads, s.HeadDim, s.KVHeads)
+	tied := "head of its own"
+	if s.Tied {
+		tied = "head tied to the embedding"
+	}
+	fmt.Fprintf(w, "vocab    %d, %s\n", s.Vocab, tied)
+	fmt.Fprintf(w, "state    %s per sequence after %d tokens; with softmax everywhere %s\n\n",
+		ui.FormatBytes(r.Memory.State), r.Memory.Context, ui.FormatBytes(r.Memory.Softmax))
+
+	layers := ui.NewTable("layers", "mixer")
+	for _, run := range convert.Runs(r.Layers()) {
+		layers.Row(run.String(), run.Mixer.String())
+	}
+	if err := layers.Write(w); err != nil {
+		return err
+	}
+	if err := writeCounts(w, "group", append(r.Groups, convert.Count{
+		Name: "all", Tensors: r.Tensors, Parameters: r.Parameters, Bytes: r.Bytes,
+	})); err != nil {
+		return err
+	}
+	if err := writeCounts(w, "dtype", r.DTypes); err != nil {
+		return err
+	}
+	if len(r.Ignored) > 0 {
+		_, err := fmt.Fprintf(w, "\nignored tensors: %s\n", strings.Join(r.Ignored, ", "))
+		return err
+	}
+	return nil
+}
+
+func writeCounts(w io.Writer, column string, counts []convert.Count) error {
+	fmt.Fprintln(w)
+	table := ui.NewTable(column, "tensors", "parameters", "bytes")
+	for _, c := range counts {
+		table.Row(c.Name, strconv.Itoa(c.Tensors), strconv.FormatInt(c.Parameters, 10), ui.FormatBytes(c.Bytes))
+	}
+	return table.Write(w)
+}

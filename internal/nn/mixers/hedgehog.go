@@ -68,7 +68,8 @@ func (h hedgehog) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	if w > 0 {
 		sums = h.blend(l, h.window(c, q, allKeys, allValues, from.Seen), far)
 	}
-	return headsLast(c.join(h.quotient(l, sums))), h.state(l, after, keys, values)
+	// Joined first: the tokens that fill up the last block have no weights to divide by.
+	return headsLast(h.quotient(l, c.join(sums))), h.state(l, after, keys, values)
 }
 
 func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {

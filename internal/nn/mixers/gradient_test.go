@@ -1,0 +1,126 @@
+package mixers
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// gradientTolerance is looser than that of values: a gradient is a longer sum,
+// and differences of the oracle add about 1e-8.
+const gradientTolerance = 1e-4
+
+// gradients returns the gradient of Σ heads ⊙ project with respect to x and every
+// tensor, in the order of r.names with x first, and the loss.
+func (r *rig) gradients(tb testing.TB, chunk int, x [][][]float64, project []float64) (all [][]float64) {
+	tb.Helper()
+	how := call{chunk: chunk, start: true, noState: true}
+	e := MustNewExec(r.engine, func(in []*Node) []*Node {
+		last := len(in) - 1
+		l, x, from := r.layer(how, in[:last])
+		y, _ := For(r.mixer.Name).Chunked(l, x, from)
+		wrt := append([]*Node{x}, in[4:last]...)
+		return Gradient(ReduceAllSum(Mul(y, in[last])), wrt...)
+	})
+	defer e.Finalize()
+	args := append(r.arguments(x, carried{}), tensorOf(project, len(x), len(x[0]), r.model.Queries()))
+	out, err := e.Call(args...)
+	if err != nil {
+		tb.Fatalf("%s: gradient: %v", r.mixer, err)
+	}
+	for _, o := range out {
+		all = append(all, numbers(o))
+	}
+	return all
+}
+
+// slope is the central difference of the oracle's Σ heads ⊙ project in one number.
+func (r *rig) slope(x [][][]float64, project []float64, at *float64) float64 {
+	const h = 1e-5
+	was := *at
+	loss := func(v float64) float64 {
+		*at = v
+		heads, _ := r.oracle(x)
+		var sum float64
+		for i := range heads {
+			sum += heads[i] * project[i]
+		}
+		return sum
+	}
+	up, down := loss(was+h), loss(was-h)
+	*at = was
+	return (up - down) / (2 * h)
+}
+
+func TestGradientsAreOracles(t *testing.T) {
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			r := newRig(t, testModel(), spec)
+			for _, c := range []struct{ tokens, chunk int }{{1, 16}, {17, 16}, {40, 16}, {23, 64}} {
+				x := r.input(1, c.tokens)
+				rng := rand.New(rand.NewPCG(5, 6))
+				project := normal(rng, c.tokens*r.model.Queries(), 1)
+				got := r.gradients(t, c.chunk, x, project)
+				for i, name := range append([]string{"x"}, r.names...) {
+					var sampled, want []float64
+					for range 5 {
+						at := rng.IntN(len(got[i]))
+						place := &x[0][at/r.model.Hidden%c.tokens][at%r.model.Hidden]
+						if i > 0 {
+							place = &r.values[name][at]
+						}
+						sampled, want = append(sampled, got[i][at]), append(want, r.slope(x, project, place))
+					}
+					quench(sampled, want)
+					near(t, fmt.Sprintf("T=%d chunk=%d: gradient of %s", c.tokens, c.chunk, name), sampled, want, gradientTolerance)
+				}
+			}
+		})
+	}
+}
+
+// quench takes for 0 what both sides say is 0: where a tensor has no influence, as
+// a feature map while all keys are in the window, differences leave their noise
+// and fp32 its own.
+func quench(got, want []float64) {
+	const noise = 2e-6
+	for i := range got {
+		if math.Abs(got[i]) < noise && math.Abs(want[i]) < noise {
+			got[i], want[i] = 0, 0
+		}
+	}
+}
+
+// TestNothingOverflows runs the ends of what is possible: one token, many, and
+// tensors far larger than training leaves them.
+func TestNothingOverflows(t *testing.T) {
+	for _, spec := range []string{"softmax", "hedgehog", "hedgehog,window=16", "mamba2"} {
+		t.Run(spec, func(t *testing.T) {
+			for _, c := range []struct {
+				tokens int
+				scale  float64
+			}{{1, 1}, {1, 20}, {100, 20}, {4097, 1}} {
+				if spec == "softmax" && c.tokens > 1000 {
+					continue // quadratic, and nothing in it sums over blocks
+				}
+				r := newRig(t, testModel(), spec)
+				r.scale(c.scale)
+				x := r.input(1, c.tokens)
+				what := fmt.Sprintf("T=%d, tensors times %v", c.tokens, c.scale)
+				heads, next := r.run(t, call{noState: spec == "softmax"}, x, carried{})
+				finite(t, what+": heads", heads)
+				for _, s := range next.tensors {
+					finite(t, what+": state", numbers(s))
+				}
+				project := slices.Repeat([]float64{1}, len(heads))
+				for i, g := range r.gradients(t, 0, x, project) {
+					finite(t, what+": gradient of "+append([]string{"x"}, r.names...)[i], g)
+				}
+			}
+		})
+	}
+}

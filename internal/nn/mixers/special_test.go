@@ -1,0 +1,108 @@
+package mixers
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+)
+
+// TestWindowIsSoftmax: with γ → 1 and no token out of the window, nothing is left
+// of the linear branch and the mixer is the teacher's, whatever the feature maps.
+func TestWindowIsSoftmax(t *testing.T) {
+	const tokens = 24
+	teacher := newRig(t, testModel(), "softmax")
+	r := newRig(t, testModel(), "hedgehog,window=24")
+	for name, v := range teacher.values {
+		r.values[name] = v
+	}
+	for h := range r.model.Heads {
+		r.values["mixer.window_factors"][h] = 100
+	}
+	x := r.input(2, tokens)
+	want, _ := teacher.run(t, call{chunk: 16}, x, carried{})
+	for _, how := range []call{{chunk: 16}, {chunk: 64}, {chunk: 16, noState: true}} {
+		got, _ := r.run(t, how, x, carried{})
+		near(t, fmt.Sprintf("%+v", how), got, want, tolerance)
+	}
+}
+
+// TestMimicry: mmMamba's seeding leaves its inputs as they are but for the SiLU,
+// and its steps without regard to the input.
+func TestMimicry(t *testing.T) {
+	r := newRig(t, testModel(), "mamba2,conv=4")
+	taps := r.values["mixer.conv1d.weight"]
+	for i := range taps {
+		taps[i] = 0
+		if i%4 == 3 {
+			taps[i] = 1
+		}
+	}
+	clear(r.values["mixer.conv1d.bias"])
+	clear(r.values["mixer.dt_proj.weight"])
+	x := r.input(2, 9)
+	e := MustNewExec(r.engine, func(in []*Node) []*Node {
+		l, x, from := r.layer(call{start: true}, in)
+		q, _, _, _ := mamba2{}.mixed(l, x, from)
+		delta, _ := mamba2{}.steps(l, x)
+		return []*Node{q, ops.SiLU(headsFirst(l.Linear("q_proj", x), l.Model.Heads)), delta}
+	})
+	defer e.Finalize()
+	out, err := e.Call(r.arguments(x, carried{})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "queries after the convolution", numbers(out[0]), numbers(out[1]), 1e-6)
+	var want []float64
+	for _, b := range r.values["mixer.dt_bias"] {
+		want = append(want, slices.Repeat([]float64{math.Log1p(math.Exp(b))}, 2*9)...)
+	}
+	near(t, "steps", numbers(out[2]), want, 1e-6)
+}
+
+// TestGroupsRepeatByHead writes every key-value head r times into the projections:
+// a model without groups that must compute the same.
+func TestGroupsRepeatByHead(t *testing.T) {
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			grouped := newRig(t, testModel(), spec)
+			model := testModel()
+			model.KVHeads = model.Heads
+			r := newRig(t, model, spec)
+			for name, v := range grouped.values {
+				if len(v) == len(r.values[name]) {
+					r.values[name] = v
+					continue
+				}
+				var wide []float64
+				parts := [][]float64{v}
+				if n := len(v) / (model.Queries() + 2*grouped.model.KeyValues()); strings.HasPrefix(name, "mixer.conv") {
+					kv := n * grouped.model.KeyValues()
+					parts = [][]float64{v[:kv], v[kv : 2*kv]}
+				}
+				for _, p := range parts {
+					wide = append(wide, widened(p, grouped.model.KVHeads, model.Heads)...)
+				}
+				r.values[name] = append(wide, v[len(slices.Concat(parts...)):]...)
+			}
+			x := r.input(2, 20)
+			want, _ := grouped.run(t, call{chunk: 16}, x, carried{})
+			got, _ := r.run(t, call{chunk: 16}, x, carried{})
+			near(t, "heads", got, want, 1e-6)
+		})
+	}
+}
+
+// widened repeats each of n equal parts of v until there are to of them.
+func widened(v []float64, n, to int) []float64 {
+	var out []float64
+	for part := range slices.Chunk(v, len(v)/n) {
+		out = append(out, slices.Repeat(part, to/n)...)
+	}
+	return out
+}

@@ -120,7 +120,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		`{"a":`:                 "unexpected EOF",
 		"{\"a\":\"\xff\"}":      "invalid UTF-8",
 		`{"a":1,}`:              "invalid character",
-		`{"a":Infinit}`:         "invalid character",
+		`{"a":Infinity1}`:       "invalid character",
 		`{"a":Infinity"b":NaN}`: "invalid character",
 	} {
 		c, err := checkpoints.ParseConfig([]byte(text))

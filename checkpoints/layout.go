@@ -129,13 +129,13 @@ func (p *problems) err() error {
 	case p.dropped > 0:
 		p.errs = append(p.errs, fmt.Errorf("and %d more like these", p.dropped))
 	}
-	return problemList(p.errs)
+	return problemsError(p.errs)
 }
 
-// problemList puts each problem on a line of its own under the error's first.
-type problemList []error
+// problemsError puts each problem on a line of its own under the error's first.
+type problemsError []error
 
-func (l problemList) Error() string {
+func (l problemsError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d problems:", len(l))
 	for _, err := range l {
@@ -144,4 +144,4 @@ func (l problemList) Error() string {
 	return b.String()
 }
 
-func (l problemList) Unwrap() []error { return l }
+func (l problemsError) Unwrap() []error { return l }

@@ -52,6 +52,13 @@ func TestFromFloat32(t *testing.T) {
 	}
 }
 
+// view makes a tensor called x by hand.
+func view(dtype checkpoints.DType, data []byte, shape ...int) checkpoints.Tensor {
+	var t checkpoints.Tensor
+	t.Name, t.DType, t.Shape, t.Data = "x", dtype, shape, data
+	return t
+}
+
 func TestInt64(t *testing.T) {
 	tests := map[checkpoints.DType]struct {
 		data []byte
@@ -68,7 +75,7 @@ func TestInt64(t *testing.T) {
 		checkpoints.BOOL: {[]byte{0, 1}, []int64{0, 1}},
 	}
 	for dtype, tt := range tests {
-		tensor := checkpoints.Tensor{Info: checkpoints.Info{Name: "x", DType: dtype, Shape: []int{len(tt.want)}}, Data: tt.data}
+		tensor := view(dtype, tt.data, len(tt.want))
 		if got, err := tensor.Int64(); err != nil || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, %v, want %v", dtype, got, err, tt.want)
 		}
@@ -76,11 +83,11 @@ func TestInt64(t *testing.T) {
 			t.Errorf("%s: Float32() = %v, want an error", dtype, err)
 		}
 	}
-	large := checkpoints.Tensor{Info: checkpoints.Info{Name: "x", DType: checkpoints.U64}, Data: bytes.Repeat([]byte{0xff}, 8)}
+	large := view(checkpoints.U64, bytes.Repeat([]byte{0xff}, 8))
 	if got, err := large.Int64(); err == nil || !strings.Contains(err.Error(), "element 0 is 18446744073709551615") {
 		t.Errorf("Int64() = %v, %v, want an error", got, err)
 	}
-	if got, err := (checkpoints.Tensor{Info: checkpoints.Info{Name: "x", DType: checkpoints.F64}, Data: make([]byte, 4)}).Float32(); err == nil {
+	if got, err := view(checkpoints.F64, make([]byte, 4)).Float32(); err == nil {
 		t.Errorf("Float32() of half a value = %v, want an error", got)
 	}
 }

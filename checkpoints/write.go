@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,9 +113,7 @@ func (out *Output) fill(tmp string) error {
 		}
 		files[indexName] = index
 	}
-	for name, data := range out.Files {
-		files[name] = data
-	}
+	maps.Copy(files, out.Files)
 	for _, name := range sortedNames(files) {
 		if err := os.WriteFile(filepath.Join(tmp, name), files[name], 0o644); err != nil {
 			return err

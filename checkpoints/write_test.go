@@ -222,11 +222,11 @@ func TestPlanShards(t *testing.T) {
 	} {
 		var got []string
 		for _, shard := range checkpoints.PlanShards(tensors, tt.size) {
-			text := shard.File + ":"
+			words := []string{shard.File + ":"}
 			for _, s := range shard.Tensors {
-				text += " " + s.Name
+				words = append(words, s.Name)
 			}
-			got = append(got, text)
+			got = append(got, strings.Join(words, " "))
 		}
 		if joined := strings.Join(got, " | "); joined != tt.want {
 			t.Errorf("PlanShards(%d) = %s\nwant %s", tt.size, joined, tt.want)

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"strings"
+
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
@@ -13,3 +17,31 @@ func jsonFlag(cmd *cobra.Command, asJSON *bool) {
 
 // printJSON writes what --json asks for.
 func printJSON(cmd *cobra.Command, v any) error { return ui.WriteJSON(cmd.OutOrStdout(), v) }
+
+// engineFlag adds --engine to a command; open it with [engine.Open]. A word that
+// names no engine is a usage error, before any work.
+func engineFlag(cmd *cobra.Command, spec *string) {
+	*spec = engine.Default
+	cmd.Flags().Var((*engineSpec)(spec), "engine",
+		"`engine` that computes: go, xla, xla:cpu, xla:cuda or xla:/path/of/plugin.so")
+}
+
+type engineSpec string
+
+func (e *engineSpec) String() string { return string(*e) }
+func (e *engineSpec) Type() string   { return "engine" }
+
+func (e *engineSpec) Set(s string) error {
+	if s != "go" && s != "xla" && !strings.HasPrefix(s, "xla:") {
+		return errors.New("want go, xla, xla:cpu, xla:cuda or xla:/path/of/plugin.so")
+	}
+	*e = engineSpec(s)
+	return nil
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,11 +50,25 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		// cobra checks these later anyway, with errors that are not marked.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+				return &usageError{err}
+			}
+			return nil
+		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
+		newConvertCmd(),
+		newDistillCmd(),
+		newDoctorCmd(),
 		newFamiliesCmd(),
+		newInspectCmd(),
 		newMixersCmd(),
+		newRecipesCmd(),
+		newTokenizeCmd(),
+		newValidateCmd(),
 		newVersionCmd(),
 	)
 	return root

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/internal/engine"
 )
 
 func newVersionCmd() *cobra.Command {
@@ -27,12 +30,13 @@ func newVersionCmd() *cobra.Command {
 }
 
 type versionInfo struct {
-	Version  string `json:"version"`            // of the module; (devel) in a checkout without tags
-	Revision string `json:"revision,omitempty"` // VCS commit; empty when the build did not record it
-	Modified bool   `json:"modified,omitempty"` // the tree had changes that were not committed
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-	SIMD     bool   `json:"simd"`
+	Version  string   `json:"version"`            // of the module; (devel) in a checkout without tags
+	Revision string   `json:"revision,omitempty"` // VCS commit; empty when the build did not record it
+	Modified bool     `json:"modified,omitempty"` // the tree had changes that were not committed
+	Go       string   `json:"go"`
+	Platform string   `json:"platform"`
+	SIMD     bool     `json:"simd"`
+	Engines  []string `json:"engines"` // compiled in; doctor says which are usable
 }
 
 func buildVersion() versionInfo {
@@ -41,6 +45,7 @@ func buildVersion() versionInfo {
 		Go:       runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		SIMD:     builtWithSIMD,
+		Engines:  engine.Names(),
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -70,13 +75,7 @@ func (v versionInfo) write(cmd *cobra.Command) error {
 		}
 		fmt.Fprintf(out, "revision  %s%s\n", v.Revision, note)
 	}
-	_, err := fmt.Fprintf(out, "go        %s %s\nsimd      %s\n", v.Go, v.Platform, yesNo(v.SIMD))
+	_, err := fmt.Fprintf(out, "go        %s %s\nsimd      %s\nengines   %s\n",
+		v.Go, v.Platform, yesNo(v.SIMD), strings.Join(v.Engines, " "))
 	return err
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }

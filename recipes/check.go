@@ -111,7 +111,7 @@ func linearMixers() []string {
 	return slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
 }
 
-var keepForm = regexp.MustCompile(`^(none|all|(every|first|last):[1-9][0-9]*|layers:[0-9]+(,[0-9]+)*|@.+)$`)
+var keepForm = regexp.MustCompile(`^(none|all|(every|first|last):[1-9][0-9]*|layers: *[0-9]+( *, *[0-9]+)*|@.+)$`)
 
 // checkKeep checks the form; whether the teacher has such layers shows when it is converted.
 func checkKeep(keep string, rp *report) {
@@ -191,7 +191,7 @@ func checkStage(at string, s *Stage, t *tree, rp *report) {
 	}
 	rp.integer(at+"steps", s.Steps, 1)
 	checkKnobs(at, &s.Knobs, t, rp)
-	if !t.given(at+"learning_rate") && !t.given("defaults.learning_rate") {
+	if shared := "defaults.learning_rate"; !t.given(at+"learning_rate") && !t.given(shared) && !rp.broken[shared] {
 		rp.missing(at+"learning_rate", "a number > 0, here or in defaults")
 	}
 	checkSchedule(at, s, t, rp)

@@ -42,6 +42,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// ExitCode is that of a command that refuses its input before it writes anything.
+func (*Error) ExitCode() int { return 3 }
+
 // indent is white space as wide as the first n characters of line, tabs included.
 func indent(line string, n int) string {
 	return strings.Map(func(r rune) rune {

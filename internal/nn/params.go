@@ -121,6 +121,18 @@ func (p *Params) Weight(g *Graph, name string) *Node {
 // ".lora_A.weight" and ".lora_B.weight", applied with the given scale.
 func (p *Params) Adapt(module string, scale float64) { p.adapters[module] = scale }
 
+// Drop removes a module's adapter and its tensors.
+func (p *Params) Drop(module string) error {
+	delete(p.adapters, module)
+	for _, name := range []string{module + LoRAA, module + LoRAB} {
+		if err := p.store.DeleteVariable(p.path(name)); err != nil {
+			return fmt.Errorf("tensor %s: %w", name, err)
+		}
+		p.names = slices.DeleteFunc(p.names, func(n string) bool { return n == name })
+	}
+	return nil
+}
+
 // Adapter returns the adapter of a module, if it has one.
 func (p *Params) Adapter(g *Graph, module string) (ops.Adapter, bool) {
 	scale, ok := p.adapters[module]

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+func newDistillCmd() *cobra.Command {
+	var o distill.Options
+	var sets []string
+	var engineName string
+	var dryRun, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "distill RECIPE",
+		Short: "Convert a teacher and train the student, stage by stage",
+		Long: `Convert a teacher and train the student, stage by stage, as a recipe says.
+
+The run folder keeps everything: a complete model folder for each save,
+metrics.jsonl, and the state from which the same command goes on after a
+Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
+		Args: usage(cobra.ExactArgs(1)),
+		Example: `  linearize distill stories.yaml
+  linearize distill stories.yaml --set stages[2].steps=600 -o runs/longer
+  linearize distill stories.yaml --dry-run`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := recipes.Load(args[0], sets...)
+			if err != nil {
+				return err
+			}
+			o.Version = buildVersion().Version
+			plan, err := distill.NewPlan(r, o)
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				if asJSON {
+					return printJSON(cmd, plan)
+				}
+				return plan.Print(cmd.OutOrStdout())
+			}
+			final, err := plan.Run(cmd.Context(), distillEnv(cmd, engineName))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), final)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.Run, "output", "o", "", "run folder (default: the recipe's output_dir)")
+	f.StringArrayVar(&sets, "set", nil, "replace a value of the recipe, as stages[0].steps=10; may be given again")
+	f.BoolVar(&o.Resume, "resume", false, "fail when there is no save to go on from")
+	f.BoolVar(&o.Overwrite, "overwrite", false, "start over in a run folder that holds a run")
+	f.BoolVar(&dryRun, "dry-run", false, "print what would be done and do nothing")
+	f.BoolVar(&asJSON, "json", false, "with --dry-run: print the plan as one JSON object")
+	engineFlag(cmd, &engineName)
+	return cmd
+}
+
+// distillEnv gives a run the command's writers: tables on stdout, progress on stderr.
+func distillEnv(cmd *cobra.Command, engineName string) distill.Env {
+	return distill.Env{Engine: engineName, Out: cmd.OutOrStdout(), Progress: progressOn(cmd.ErrOrStderr()), Clock: time.Now}
+}
+
+func progressOn(w io.Writer) func(label string, total int64) distill.Progress {
+	return func(label string, total int64) distill.Progress {
+		return ui.NewProgress(w, ui.IsTerminal(w), label, total, time.Now)
+	}
+}

@@ -1,0 +1,101 @@
+// Package distill trains a student into its teacher's place, stage by stage.
+//
+//   - [NewPlan] turns a recipe into a [Plan]: what is converted, which tensors each
+//     stage trains, how many tokens it sees. It reads headers and writes nothing.
+//   - [Plan.Run] does it, in a run folder. Called again with the same recipe it
+//     goes on from the last save, with the bits that an uninterrupted run would have.
+//
+// A run folder holds
+//
+//	recipe.yaml                    the recipe in full
+//	metrics.jsonl                  one line per logged step, evaluation and save
+//	state.safetensors              what the next start needs: weights, optimizer, place
+//	stages/0-convert/              the student as converted
+//	stages/1-mimic/step-0000150/   a complete model folder for each save
+//	final/                         the last stage's last point
+//
+// # Stages
+//
+// align feeds every mixer with the teacher's hidden state and compares its output
+// with the teacher's attention; distill and finetune run the student on its own.
+// A stage starts from the last point of the one before it. Weights are trained as
+// fp32 masters and rounded only when they are saved; low-rank adapters are merged
+// when they are saved and when their stage ends.
+//
+// # Limits
+//
+// Teacher, student and optimizer are in memory together; one device.
+package distill
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Env is what a run needs from its surroundings.
+type Env struct {
+	Engine   string    // as internal/engine takes it: "go", "xla:cpu"
+	Out      io.Writer // tables and results
+	Progress func(label string, total int64) Progress
+	Clock    func() time.Time
+}
+
+// Progress is told how far a stage is. A nil Env.Progress tells nobody.
+type Progress interface {
+	Set(done int64, note string)
+	Done()
+}
+
+// InterruptedError reports a run that was stopped after a complete save.
+type InterruptedError struct{ Run, Stage, At string }
+
+func (e *InterruptedError) Error() string {
+	return fmt.Sprintf("interrupted in stage %s; saved at %s", e.Stage, e.At)
+}
+
+// ExitCode is that of a program stopped by SIGINT.
+func (*InterruptedError) ExitCode() int { return 130 }
+
+// Hint says how to go on.
+func (e *InterruptedError) Hint() string {
+	return "the same command goes on from there (run folder " + e.Run + ")"
+}
+
+// DivergedError reports a loss or gradient that is not a number. The step that
+// met it changed nothing, and the last save is whole.
+type DivergedError struct {
+	Stage string
+	Step  int
+	Where string // the first bad layer and what is wrong in it
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("stage %s, step %d: not finite: %s", e.Stage, e.Step, e.Where)
+}
+
+// ExitCode tells divergence from other failures.
+func (*DivergedError) ExitCode() int { return 4 }
+
+// Hint says what usually helps.
+func (*DivergedError) Hint() string {
+	return "a lower learning_rate, a longer warmup_steps or a smaller clip_norm; the last save is whole"
+}
+
+// ChangedError reports a run folder that belongs to another recipe.
+type ChangedError struct{ Run string }
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("run folder %s was made by another recipe; its own is in recipe.yaml there", e.Run)
+}
+
+// Hint lists the ways out.
+func (*ChangedError) Hint() string {
+	return "choose another folder with -o, or start over with --overwrite"
+}
+
+// ExitCode is that of invalid input.
+func (*ChangedError) ExitCode() int { return 3 }
+
+var errNothingToResume = errors.New("there is no save to resume from")

@@ -1,0 +1,179 @@
+package distill
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/convert"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/lora"
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+// Options of a run beside its recipe.
+type Options struct {
+	Run       string // run folder; empty: the recipe's output_dir
+	Overwrite bool   // start over in a run folder that another recipe made
+	Resume    bool   // there must be something to resume
+	Version   string // of the program, for what is written
+}
+
+// Plan is what a run will do. The part that acts decides nothing.
+type Plan struct {
+	Recipe      *recipes.Recipe `json:"-"`
+	Options     Options         `json:"-"`
+	Dir         string          `json:"run"` // run folder
+	Fingerprint string          `json:"recipe"`
+	Teacher     string          `json:"teacher,omitempty"` // folder; empty when no stage and no evaluation asks it
+	Student     string          `json:"student"`           // folder that the first stage starts from
+	Conversion  *convert.Plan   `json:"conversion,omitempty"`
+	Stages      []Stage         `json:"stages"`
+
+	student *arch.Model
+}
+
+// Stage is one stage of the plan.
+type Stage struct {
+	recipes.Stage `json:"-"`
+	Name          string        `json:"name"`
+	Kind          string        `json:"kind"`
+	Dir           string        `json:"dir"` // below the run folder
+	Steps         int           `json:"steps"`
+	Tokens        int64         `json:"tokens"` // predicted ones, over all steps
+	Groups        []Group       `json:"groups"`
+	Set           []Trainable   `json:"-"`
+	Modules       []lora.Module `json:"-"` // adapted ones; nil unless the stage trains lora
+}
+
+// Parameters returns how many parameters the stage trains, and how many there are.
+func (s Stage) Parameters() (trained, all int64) {
+	for _, g := range s.Groups {
+		all += g.Parameters
+		if g.Trained {
+			trained += g.Parameters
+		}
+	}
+	return trained, all
+}
+
+// NewPlan decides what a run does. It reads configs and tensor headers only and
+// writes nothing; every reason to refuse a run that can be known is found here.
+func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
+	paths := r.Paths()
+	p := &Plan{Recipe: r, Options: o, Dir: cmp.Or(o.Run, r.OutputDir)}
+	var err error
+	if p.Fingerprint, err = r.Fingerprint(); err != nil {
+		return nil, err
+	}
+	p.Teacher = paths.Teacher
+	teacher, _, err := describe(p.Teacher)
+	if err != nil {
+		return nil, fmt.Errorf("teacher: %w", err)
+	}
+	origin, err := p.planStudent(paths)
+	if err != nil {
+		return nil, err
+	}
+	if err := fit(teacher, p.student); err != nil {
+		return nil, err
+	}
+	earlier := map[string]string{}
+	for i, s := range r.Stages {
+		stage := Stage{
+			Stage: s, Name: s.Name, Kind: s.Kind, Steps: s.Steps,
+			Dir:    filepath.Join("stages", fmt.Sprintf("%d-%s", i+1, s.Name)),
+			Tokens: int64(s.Steps) * int64(s.BatchSize) * int64(s.GradAccumulation) * int64(r.Data.SeqLen),
+		}
+		if stage.Set, stage.Modules, err = trainSet(p.student, s); err != nil {
+			return nil, err
+		}
+		if s.Kind == "align" && !p.student.Linear() {
+			return nil, fmt.Errorf("stage %s: kind align: the student has no linear layer to align", s.Name)
+		}
+		stage.Groups = groups(p.student, s, stage.Set, origin, earlier)
+		for _, t := range stage.Set {
+			earlier[t.Name] = s.Name
+		}
+		for _, m := range stage.Modules {
+			earlier[m.Name+".weight"] = s.Name
+		}
+		p.Stages = append(p.Stages, stage)
+	}
+	return p, nil
+}
+
+// planStudent finds the student, or plans its conversion, and says where each of
+// its tensors comes from.
+func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err error) {
+	origin = map[string]string{}
+	if paths.Student != "" {
+		p.Student = paths.Student
+		if p.student, _, err = describe(p.Student); err != nil {
+			return nil, fmt.Errorf("student: %w", err)
+		}
+		for _, w := range p.student.Weights() {
+			origin[w.Name] = p.Student
+		}
+		return origin, nil
+	}
+	p.Student = filepath.Join(p.Dir, "stages", "0-convert")
+	s := p.Recipe.Student
+	p.Conversion, err = convert.NewPlan(paths.Teacher, p.Student, convert.Options{
+		Mixer: s.Mixer, Keep: paths.Keep, Seeding: s.Seeding, Seed: p.Recipe.Seed,
+		Overwrite: true, Version: p.Options.Version,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("student: %w", err)
+	}
+	if p.student, err = arch.Describe(p.Conversion.Config); err != nil {
+		return nil, fmt.Errorf("student: %w", err)
+	}
+	for _, t := range p.Conversion.Tensors {
+		origin[t.Name] = "teacher"
+		if t.From == convert.Seeded {
+			origin[t.Name] = "seeded by " + t.By
+		}
+	}
+	return origin, nil
+}
+
+func describe(dir string) (*arch.Model, *checkpoints.Folder, error) {
+	folder, err := checkpoints.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := arch.Describe(folder.Config().Bytes())
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	for _, w := range m.Weights() {
+		info, ok := folder.Info(w.Name)
+		if !ok {
+			return nil, nil, fmt.Errorf("%s: tensor %s is missing", dir, w.Name)
+		}
+		if !slices.Equal(info.Shape, w.Shape) {
+			return nil, nil, fmt.Errorf("%s: tensor %s: got shape %v, want %v", dir, w.Name, info.Shape, w.Shape)
+		}
+	}
+	return m, folder, nil
+}
+
+// fit checks that a teacher can teach this student: same sizes, same vocabulary.
+func fit(teacher, student *arch.Model) error {
+	for _, f := range []struct {
+		key           string
+		teacher, want int
+	}{
+		{"vocab_size", teacher.Vocab, student.Vocab}, {"hidden_size", teacher.Hidden, student.Hidden},
+		{"num_hidden_layers", teacher.Layers, student.Layers}, {"num_attention_heads", teacher.Heads, student.Heads},
+		{"num_key_value_heads", teacher.KVHeads, student.KVHeads}, {"head_dim", teacher.HeadDim, student.HeadDim},
+	} {
+		if f.teacher != f.want {
+			return fmt.Errorf("teacher and student do not fit: %s is %d and %d", f.key, f.teacher, f.want)
+		}
+	}
+	return nil
+}

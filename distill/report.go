@@ -1,0 +1,166 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/seed-1411d8c0/linearize/internal/eval"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+)
+
+// converted is the label of the student before its first stage.
+const converted = "0-convert"
+
+// evalBatch is the number of windows measured at once: enough to fill two cores,
+// little enough to stay below a training step's memory.
+const evalBatch = 8
+
+// start measures the teacher and the student as converted, unless that is in the
+// record already.
+func (s *session) start(ctx context.Context) error {
+	if s.at.Stage > 0 || s.at.Step > 0 {
+		if s.at.Stage < len(s.plan.Stages) {
+			fmt.Fprintf(s.env.Out, "resuming run %s at stage %s, step %d of %d\n", s.plan.Dir,
+				s.plan.Stages[s.at.Stage].label(), s.at.Step, s.plan.Stages[s.at.Stage].Steps)
+		}
+		return nil
+	}
+	m := s.plan.student
+	fmt.Fprintf(s.env.Out, "run %s: %s, %d layers, %d of them linear; engine %s\n", s.plan.Dir, m.Family, m.Layers, linear(m), s.env.Engine)
+	if s.held == nil {
+		return nil
+	}
+	if s.teacher != nil {
+		if err := s.measure(ctx, "teacher", *s.teacher, Event{Stage: converted}); err != nil {
+			return err
+		}
+	}
+	return s.measure(ctx, "student", s.student, Event{Stage: converted})
+}
+
+// evaluate measures the student on the held-out text.
+func (s *session) evaluate(ctx context.Context, stage string, step int) error {
+	if s.held == nil {
+		return nil
+	}
+	return s.measure(ctx, "student", s.student, Event{Stage: stage, Step: step})
+}
+
+func (s *session) measure(ctx context.Context, name string, net nn.Net, e Event) error {
+	// A new graph each time: adapters come and go with the stages.
+	o := eval.Options{SeqLen: s.plan.Recipe.Data.SeqLen, Batch: evalBatch, Live: true}
+	evaluator, err := eval.New(s.backend, s.store, net, o)
+	if err != nil {
+		return err
+	}
+	defer evaluator.Finalize()
+	result, err := evaluator.Perplexity(ctx, s.held, nil)
+	if err != nil {
+		return fmt.Errorf("evaluate the %s: %w", name, err)
+	}
+	e.Event, e.Model, e.Nats, e.StdErr, e.Tokens = "eval", name, result.NatsPerToken, result.StdErr, int64(result.Tokens)
+	fmt.Fprintf(s.env.Out, "%s\n", s.describe(e))
+	return s.record(e)
+}
+
+func (s *session) describe(e Event) string {
+	line := fmt.Sprintf("%s: teacher %.4f ± %.4f nats per token on %d held-out tokens", e.Stage, e.Nats, e.StdErr, e.Tokens)
+	if e.Model == "student" {
+		line = fmt.Sprintf("%s, step %d: student %.4f ± %.4f nats per token", e.Stage, e.Step, e.Nats, e.StdErr)
+		if t, ok := s.teacherLoss(); ok {
+			line += fmt.Sprintf(", %+.4f to the teacher", e.Nats-t)
+		}
+	}
+	return line
+}
+
+func (s *session) teacherLoss() (float64, bool) {
+	for _, e := range s.evals {
+		if e.Model == "teacher" {
+			return e.Nats, true
+		}
+	}
+	return 0, false
+}
+
+// announce prints what a stage trains before it starts.
+func (s *session) announce(i, from int) error {
+	stage := s.plan.Stages[i]
+	fmt.Fprintf(s.env.Out, "\nstage %s: %s, %d steps of %d × %d tokens", stage.label(), stage.Kind, stage.Steps,
+		stage.BatchSize*stage.GradAccumulation, s.plan.Recipe.Data.SeqLen)
+	if from > 0 {
+		fmt.Fprintf(s.env.Out, ", from step %d", from)
+	}
+	fmt.Fprintln(s.env.Out)
+	return stage.table().Write(s.env.Out)
+}
+
+func (s Stage) table() *ui.Table {
+	t := ui.NewTable("group", "parameters", "", "learning rate", "initialised from")
+	for _, g := range s.Groups {
+		state, rate := "frozen", ""
+		if g.Trained {
+			state, rate = "trained", strconv.FormatFloat(g.Rate, 'g', 3, 64)
+		}
+		t.Row(g.Name, strconv.FormatInt(g.Parameters, 10), state, rate, g.From)
+	}
+	return t
+}
+
+// summary prints the last table: what each stage left.
+func (s *session) summary() error {
+	if s.held == nil {
+		return nil
+	}
+	t := ui.NewTable("after", "nats per token", "± stderr", "to the teacher", "tokens/s")
+	want, known := s.teacherLoss()
+	last := map[string]int{}
+	for i, e := range s.evals {
+		if e.Model == "student" {
+			last[e.Stage] = i
+		}
+	}
+	for i, e := range s.evals {
+		if e.Model == "student" && last[e.Stage] != i {
+			continue // an evaluation within a stage
+		}
+		gap, speed := "", ""
+		if known && e.Model == "student" {
+			gap = fmt.Sprintf("%+.4f", e.Nats-want)
+		}
+		if v := s.speeds[e.Stage]; v > 0 && e.Model == "student" {
+			speed = fmt.Sprintf("%.0f", v)
+		}
+		t.Row(e.after(), fmt.Sprintf("%.4f", e.Nats), fmt.Sprintf("%.4f", e.StdErr), gap, speed)
+	}
+	_, err := fmt.Fprintln(s.env.Out)
+	return errors.Join(err, t.Write(s.env.Out))
+}
+
+// Print writes what the plan would do, for --dry-run.
+func (p *Plan) Print(out interface{ Write([]byte) (int, error) }) error {
+	fmt.Fprintf(out, "run folder  %s\nteacher     %s\nstudent     %s\n", p.Dir, p.Teacher, p.Student)
+	for _, s := range p.Stages {
+		trained, all := s.Parameters()
+		fmt.Fprintf(out, "\nstage %s: %s, %d steps, %d tokens, trains %d of %d parameters\n", s.label(), s.Kind, s.Steps, s.Tokens, trained, all)
+		if err := s.table().Write(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) progress(label string, total int64) Progress {
+	if s.env.Progress == nil {
+		return silent{}
+	}
+	return s.env.Progress(label, total)
+}
+
+type silent struct{}
+
+func (silent) Set(int64, string) {}
+func (silent) Done()             {}

@@ -1,0 +1,93 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
+)
+
+// Run carries the plan out and returns the folder of the final model. In a run
+// folder that holds a save of the same recipe it goes on from there; one that is
+// finished is left as it is.
+//
+// When ctx ends, Run saves and returns an [*InterruptedError]; when a loss or a
+// gradient is not a number, a [*DivergedError] and the last save stands.
+func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
+	final = filepath.Join(p.Dir, "final")
+	at, err := p.prepare()
+	if err != nil {
+		return "", err
+	}
+	if at.Stage == len(p.Stages) && exists(final) {
+		fmt.Fprintf(env.Out, "run %s is finished\n", p.Dir)
+		return final, nil
+	}
+	s, err := p.open(ctx, env, at)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.start(ctx); err != nil {
+		return "", err
+	}
+	for i := at.Stage; i < len(p.Stages); i++ {
+		if err := s.runStage(ctx, i); err != nil {
+			return "", err
+		}
+	}
+	last := p.Stages[len(p.Stages)-1]
+	if err := s.saveModel(final, Stage{Stage: last.Stage, Name: last.Name, Kind: last.Kind, Steps: last.Steps}, last.Steps); err != nil {
+		return "", err
+	}
+	return final, s.summary()
+}
+
+// prepare makes the run folder, or finds out how far it has come.
+func (p *Plan) prepare() (place, error) {
+	recipe, err := p.Recipe.YAML()
+	if err != nil {
+		return place{}, err
+	}
+	if p.Options.Overwrite && exists(filepath.Join(p.Dir, "recipe.yaml")) {
+		if err := os.RemoveAll(p.Dir); err != nil {
+			return place{}, fmt.Errorf("start over: %w", err)
+		}
+	}
+	entries, err := os.ReadDir(p.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return place{}, fmt.Errorf("run folder: %w", err)
+	}
+	if len(entries) > 0 && !exists(filepath.Join(p.Dir, "recipe.yaml")) {
+		return place{}, fmt.Errorf("run folder %s is not empty and holds no run (there is %s)", p.Dir, entries[0].Name())
+	}
+	file, at, err := openState(p.Dir)
+	if err != nil {
+		return place{}, err
+	}
+	if file == nil {
+		if p.Options.Resume {
+			return place{}, fmt.Errorf("run folder %s: %w", p.Dir, errNothingToResume)
+		}
+		if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+			return place{}, fmt.Errorf("run folder: %w", err)
+		}
+		return place{Fingerprint: p.Fingerprint}, fsx.WriteFile(filepath.Join(p.Dir, "recipe.yaml"), recipe, 0o644)
+	}
+	if err := file.Close(); err != nil {
+		return place{}, err
+	}
+	if at.Fingerprint != p.Fingerprint {
+		return place{}, &ChangedError{p.Dir}
+	}
+	return at, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,276 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/data"
+	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/metrics"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/train"
+	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+// session is a run in progress: everything that is open.
+type session struct {
+	plan *Plan
+	env  Env
+	at   place
+
+	backend       compute.Backend
+	store         *model.Store
+	teacher       *nn.Net // nil when nothing asks it
+	student       nn.Net
+	params        *nn.Params
+	studentFolder *checkpoints.Folder
+	origin        map[string]any // linearize.json of studentFolder
+
+	corpus *data.Corpus
+	held   *data.Corpus // nil: no evaluation
+	log    *metrics.Log
+
+	touched []string // tensors whose masters differ from the folder's
+	evals   []Event
+	speeds  map[string]float64 // tokens/s by stage
+}
+
+// open loads models and data, converts the student if that is still to be done,
+// and puts a saved state back.
+func (p *Plan) open(ctx context.Context, env Env, at place) (s *session, err error) {
+	s = &session{plan: p, env: env, at: at, store: model.NewStore(), speeds: map[string]float64{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err = s.convert(ctx); err != nil {
+		return nil, err
+	}
+	if s.studentFolder, err = checkpoints.Open(p.Student); err != nil {
+		return nil, err
+	}
+	s.origin = readOrigin(p.Student)
+	if s.backend, err = engine.Open(env.Engine); err != nil {
+		return nil, err
+	}
+	if s.params, err = nn.LoadParams(s.store, "student", s.studentFolder, p.student, nil); err != nil {
+		return nil, fmt.Errorf("student: %w", err)
+	}
+	s.student = nn.Net{Model: p.student, Weights: s.params}
+	if err = s.loadTeacher(); err != nil {
+		return nil, fmt.Errorf("teacher: %w", err)
+	}
+	if err = s.loadData(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(p.Dir, "metrics.jsonl")
+	events, err := metrics.Read[Event](path, at.MetricsBytes)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		s.remember(e)
+	}
+	if s.log, err = metrics.Open(path, at.MetricsBytes); err != nil {
+		return nil, err
+	}
+	return s, s.restore()
+}
+
+func (s *session) convert(ctx context.Context) error {
+	c := s.plan.Conversion
+	if c == nil || s.at.Stage > 0 || s.at.Step > 0 {
+		return nil
+	}
+	return c.Write(ctx, nil)
+}
+
+func (s *session) loadTeacher() error {
+	needed := len(s.plan.Recipe.Data.Eval) > 0 && s.plan.student.Linear()
+	for _, stage := range s.plan.Stages {
+		needed = needed || objective(stage).NeedsTeacher()
+	}
+	if !needed {
+		return nil
+	}
+	m, folder, err := describe(s.plan.Teacher)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }() // read only
+	params, err := nn.LoadParams(s.store, "teacher", folder, m, nil)
+	if err != nil {
+		return err
+	}
+	s.teacher = &nn.Net{Model: m, Weights: params}
+	return nil
+}
+
+func (s *session) loadData() error {
+	enc, err := tokenizer.Load(s.plan.Student)
+	if err != nil {
+		return err
+	}
+	paths, seqLen := s.plan.Recipe.Paths(), s.plan.Recipe.Data.SeqLen
+	if s.corpus, err = data.Load(enc, sources(paths.Train)); err != nil {
+		return fmt.Errorf("data.train: %w", err)
+	}
+	if len(paths.Eval) == 0 {
+		return nil
+	}
+	if s.held, err = data.Load(enc, sources(paths.Eval)); err != nil {
+		return fmt.Errorf("data.eval: %w", err)
+	}
+	if s.held.Windows(seqLen) == 0 {
+		return fmt.Errorf("data.eval: has %d tokens, want more than seq_len (%d)", s.held.Tokens(), seqLen)
+	}
+	return nil
+}
+
+func sources(list []recipes.Source) []data.Source {
+	var all []data.Source
+	for _, s := range list {
+		all = append(all, data.Source{Path: s.Path, Separator: s.Separator})
+	}
+	return all
+}
+
+// restore puts the masters of a saved state back; the moments follow when the
+// stage's trainer is there.
+func (s *session) restore() error {
+	file, _, err := openState(s.plan.Dir)
+	if err != nil || file == nil {
+		return err
+	}
+	s.touched, err = restoreParams(file, s.params)
+	return errors.Join(err, file.Close())
+}
+
+// sampler draws a stage's windows: each stage in an order of its own.
+func (s *session) sampler(stage Stage) (data.Sampler, error) {
+	draw, err := data.NewSampler(s.corpus, s.plan.Recipe.Data.SeqLen, s.plan.Recipe.Seed^stream(stage.Name))
+	if err != nil {
+		return draw, fmt.Errorf("data.train: %w", err)
+	}
+	return draw, nil
+}
+
+// trainer builds the trainer of a stage, with new adapters where it trains some
+// and the state holds none.
+func (s *session) trainer(i int) (*train.Trainer, error) {
+	stage := s.plan.Stages[i]
+	for _, m := range stage.Modules {
+		if !s.params.Has(m.Name + nn.LoRAA) {
+			rng := rand.New(rand.NewPCG(s.plan.Recipe.Seed, stream(stage.Name, m.Name)))
+			a, b := m.Init(stage.LoRA.R, rng)
+			if err := errors.Join(
+				s.params.Set(m.Name+nn.LoRAA, []int{stage.LoRA.R, m.In}, a),
+				s.params.Set(m.Name+nn.LoRAB, []int{m.Out, stage.LoRA.R}, b)); err != nil {
+				return nil, err
+			}
+		}
+		s.params.Adapt(m.Name, stage.LoRA.Alpha/float64(stage.LoRA.R))
+	}
+	setup := train.Setup{
+		Backend: s.backend, Store: s.store, Teacher: s.teacher, Student: s.student, Params: s.params,
+		Objective: objective(stage),
+		Optimizer: train.AdamW{
+			Beta1: stage.Betas[0], Beta2: stage.Betas[1], Eps: stage.Eps,
+			WeightDecay: stage.WeightDecay, ClipNorm: stage.ClipNorm,
+		},
+	}
+	for _, t := range stage.Set {
+		setup.Tensors = append(setup.Tensors, train.Tensor{Name: t.Name, Group: slices.Index(rateGroups, t.Group), Decay: t.Decay})
+		s.touch(t.Name)
+	}
+	t, err := train.New(setup)
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", stage.Name, err)
+	}
+	return t, nil
+}
+
+func objective(s Stage) train.Objective {
+	o := train.Objective{MSE: s.Loss.MSE, KL: s.Loss.KL, CE: s.Loss.CE, Temperature: s.Loss.Temperature}
+	if s.Loss.Target == "post_o" {
+		o.Target = nn.PostO
+	}
+	if s.Kind != "align" {
+		o.MSE = 0
+	}
+	return o
+}
+
+// stream makes a random stream's number from names (FNV-1a).
+func stream(names ...string) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range []byte(strings.Join(names, "\x00")) {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
+}
+
+func (s *session) touch(name string) {
+	if i, found := slices.BinarySearch(s.touched, name); !found {
+		s.touched = slices.Insert(s.touched, i, name)
+	}
+}
+
+func (s *session) untouch(names ...string) {
+	s.touched = slices.DeleteFunc(s.touched, func(n string) bool { return slices.Contains(names, n) })
+}
+
+// remember keeps what the tables of a run are made of.
+func (s *session) remember(e Event) {
+	switch e.Event {
+	case "eval":
+		s.evals = append(s.evals, e)
+	case "step":
+		s.speeds[e.Stage] = e.TokensPerSec
+	}
+}
+
+func (s *session) record(e Event) error {
+	s.remember(e)
+	return s.log.Write(e)
+}
+
+func (s *session) close() error {
+	var errs []error
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	if s.studentFolder != nil {
+		errs = append(errs, s.studentFolder.Close())
+	}
+	if s.store != nil {
+		s.store.Finalize()
+	}
+	if s.backend != nil {
+		s.backend.Finalize()
+	}
+	return errors.Join(errs...)
+}
+
+// linear reports whether a layer of the student was converted; for tables.
+func linear(m *arch.Model) int {
+	n := 0
+	for _, x := range m.Mixers {
+		if x.Name != arch.Softmax {
+			n++
+		}
+	}
+	return n
+}

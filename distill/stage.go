@@ -1,0 +1,185 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/seed-1411d8c0/linearize/internal/data"
+	"github.com/seed-1411d8c0/linearize/internal/nn/train"
+)
+
+// runStage trains one stage, from where the state left it to its end.
+func (s *session) runStage(ctx context.Context, i int) (err error) {
+	stage := s.plan.Stages[i]
+	from := 0
+	if i == s.at.Stage {
+		from = s.at.Step
+	}
+	if err := s.announce(i, from); err != nil {
+		return err
+	}
+	t, err := s.trainer(i)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if from > 0 {
+		if err := s.restoreMoments(t); err != nil {
+			return err
+		}
+	}
+	if err := s.loop(ctx, i, from, t); err != nil {
+		return err
+	}
+	return s.finish(ctx, i, stage)
+}
+
+// loop runs the optimizer steps of a stage: batch, step, metrics; evaluation and
+// save where they are due.
+func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error {
+	stage := s.plan.Stages[i]
+	draw, err := s.sampler(stage)
+	if err != nil {
+		return err
+	}
+	perStep := int64(stage.BatchSize) * int64(stage.GradAccumulation) * int64(s.plan.Recipe.Data.SeqLen)
+	bar := s.progress(stage.Dir[len("stages/"):], int64(stage.Steps))
+	defer bar.Done()
+	var spent time.Duration // training only, without the first step, which compiles
+	for step := from; step < stage.Steps; step++ {
+		began := s.env.Clock()
+		m, rate, err := s.step(stage, step, draw, t)
+		if err != nil {
+			return err
+		}
+		if step > from {
+			spent += s.env.Clock().Sub(began)
+		}
+		done := step + 1
+		e := Event{
+			Event: "step", Stage: stage.label(), Step: done, Loss: m.Loss, Parts: named(objective(stage).Parts(s.plan.student), m.Parts),
+			GradNorm: m.GradNorm, LearningRate: rate, Tokens: int64(done) * perStep,
+		}
+		note := fmt.Sprintf("loss %.4f", m.Loss)
+		if spent > 0 {
+			e.TokensPerSec = float64(int64(done-from-1)*perStep) / spent.Seconds()
+			note += fmt.Sprintf(", %.0f tokens/s", e.TokensPerSec)
+		}
+		bar.Set(int64(done), note)
+		if done%stage.LogEvery == 0 || done == stage.Steps {
+			if err := s.record(e); err != nil {
+				return err
+			}
+		}
+		if stage.EvalEvery > 0 && done%stage.EvalEvery == 0 && done < stage.Steps {
+			if err := s.evaluate(ctx, stage.label(), done); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+		stop := ctx.Err() != nil
+		if done < stage.Steps && (stop || stage.SaveEvery > 0 && done%stage.SaveEvery == 0) {
+			if err := s.save(i, done, t); err != nil {
+				return err
+			}
+		}
+		if stop && done < stage.Steps {
+			return &InterruptedError{Run: s.plan.Dir, Stage: stage.label(), At: filepath.Join(s.plan.Dir, stage.dir(done))}
+		}
+	}
+	return nil
+}
+
+// step runs one optimizer step and refuses to go on from one that is not finite.
+func (s *session) step(stage Stage, step int, draw data.Sampler, t *train.Trainer) (m train.Metrics, rate float64, err error) {
+	factor := scale(stage.Knobs, step, stage.Steps)
+	rates := make([]float64, len(rateGroups))
+	for g, name := range rateGroups {
+		rates[g] = factor * stage.Rate(name)
+	}
+	seqLen := s.plan.Recipe.Data.SeqLen
+	starts := draw.Starts(step, stage.BatchSize*stage.GradAccumulation)
+	var batches []train.Batch
+	for part := range stage.GradAccumulation {
+		ids, targets := s.corpus.Batch(starts[part*stage.BatchSize:(part+1)*stage.BatchSize], seqLen)
+		batches = append(batches, train.Batch{B: stage.BatchSize, T: seqLen, IDs: ids, Targets: targets})
+	}
+	if m, err = t.Step(step+1, rates, batches...); err != nil {
+		return m, 0, fmt.Errorf("stage %s: %w", stage.label(), err)
+	}
+	if !m.Finite() {
+		where, err := t.Diagnose(m, batches[0])
+		return m, 0, errors.Join(&DivergedError{stage.label(), step + 1, where}, err)
+	}
+	return m, factor * stage.LearningRate, nil
+}
+
+// save writes a complete model folder and then the state that refers to it. A
+// kill between the two repeats the steps since the save before.
+func (s *session) save(i, step int, t *train.Trainer) error {
+	stage := s.plan.Stages[i]
+	if err := s.saveModel(filepath.Join(s.plan.Dir, stage.dir(step)), stage, step); err != nil {
+		return err
+	}
+	return s.commit(place{Stage: i, Step: step}, Event{Event: "save", Stage: stage.label(), Step: step, Path: stage.dir(step)}, t)
+}
+
+// finish ends a stage: adapters merged, evaluated, saved; the next one's start is the state.
+func (s *session) finish(ctx context.Context, i int, stage Stage) error {
+	if err := s.mergeAdapters(stage); err != nil {
+		return err
+	}
+	// The stage is done: a Ctrl-C now loses an evaluation, not the stage.
+	if err := s.evaluate(context.WithoutCancel(ctx), stage.label(), stage.Steps); err != nil {
+		return err
+	}
+	merged := stage
+	merged.Modules = nil
+	if err := s.saveModel(filepath.Join(s.plan.Dir, stage.dir(stage.Steps)), merged, stage.Steps); err != nil {
+		return err
+	}
+	event := Event{Event: "save", Stage: stage.label(), Step: stage.Steps, Path: stage.dir(stage.Steps)}
+	if err := s.commit(place{Stage: i + 1}, event, nil); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil && i+1 < len(s.plan.Stages) {
+		return &InterruptedError{Run: s.plan.Dir, Stage: stage.label(), At: filepath.Join(s.plan.Dir, stage.dir(stage.Steps))}
+	}
+	return nil
+}
+
+func (s *session) commit(at place, event Event, t *train.Trainer) error {
+	if err := s.record(event); err != nil {
+		return err
+	}
+	size, err := s.log.Sync()
+	if err != nil {
+		return err
+	}
+	at.MetricsBytes, at.Fingerprint = size, s.plan.Fingerprint
+	return writeState(s.plan.Dir, at, s.touched, s.params, t)
+}
+
+func (s *session) restoreMoments(t *train.Trainer) error {
+	file, _, err := openState(s.plan.Dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(restoreMoments(file, t), file.Close())
+}
+
+// label is the stage's number and name, "1-mimic".
+func (s Stage) label() string { return filepath.Base(s.Dir) }
+
+// dir is the folder of a saved point, below the run folder.
+func (s Stage) dir(step int) string { return filepath.Join(s.Dir, fmt.Sprintf("step-%07d", step)) }
+
+func named(names []string, values []float64) map[string]float64 {
+	m := make(map[string]float64, len(names))
+	for i, n := range names {
+		m[n] = values[i]
+	}
+	return m
+}

@@ -259,8 +259,12 @@ func TestTensorAfterClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	late := copyOf(t, f)
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if err := checkpoints.Write(filepath.Join(t.TempDir(), "out"), late); err == nil || !strings.Contains(err.Error(), "file is closed") {
+		t.Errorf("Write() of a closed folder's tensors = %v, want an error", err)
 	}
 	if err := f.Close(); err != nil {
 		t.Errorf("second Close() = %v", err)

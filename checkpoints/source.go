@@ -57,11 +57,16 @@ func EncodeFloat32(data []float32, as DType) ([]byte, error) {
 }
 
 // Source makes a source that copies the tensor byte for byte, without holding it in
-// memory of its own. The name may be changed.
+// memory of its own. The name may be changed; the folder must stay open until it is
+// written.
 func (t Tensor) Source() Source {
 	s := Source{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: func() ([]byte, error) { return t.Data, nil }}
 	if t.file != nil {
 		s.origin, s.release = t.file.path, t.release
+		s.Data = func() ([]byte, error) { // asks again, as the file may be closed by now
+			now, err := t.file.Tensor(t.Name)
+			return now.Data, err
+		}
 	}
 	return s
 }

@@ -105,10 +105,10 @@ func TestDefaultsOfAKind(t *testing.T) {
 		{"distill on text only", []string{"stages[1].loss={kl: 0, ce: 1}"}, recipes.Stage{Loss: recipes.Loss{CE: 1, Temperature: 1}}},
 		{"distill, part given", []string{"stages[1].loss.ce=0.5"}, recipes.Stage{Loss: recipes.Loss{KL: 1, CE: 0.5, Temperature: 1}}},
 		{"finetune", []string{"stages[1].kind=finetune"}, recipes.Stage{Loss: recipes.Loss{CE: 1}}},
-		{
-			"lora", []string{"stages[1].train=lora", "stages[1].lora.r=4"},
-			recipes.Stage{Loss: recipes.Loss{KL: 1, Temperature: 1}, LoRA: &recipes.LoRA{R: 4, Alpha: 8, Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}}},
-		},
+		{"lora", []string{"stages[1].train=lora", "stages[1].lora.r=4"}, recipes.Stage{
+			Loss: recipes.Loss{KL: 1, Temperature: 1},
+			LoRA: &recipes.LoRA{R: 4, Alpha: 8, Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}},
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := parse(t, tt.sets...).Stages[1]

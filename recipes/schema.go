@@ -59,7 +59,7 @@ var index = regexp.MustCompile(`\[\d+\]`)
 // keysAt lists the keys that the schema has at a path, in the order of the struct.
 func keysAt(path string) []string {
 	typ := reflect.TypeFor[Recipe]()
-	for _, key := range strings.Split(index.ReplaceAllString(path, ""), ".") {
+	for key := range strings.SplitSeq(index.ReplaceAllString(path, ""), ".") {
 		if key == "" {
 			break
 		}
@@ -91,8 +91,7 @@ func fieldsOf(typ reflect.Type) []field {
 		return nil
 	}
 	var all []field
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
 		case f.Anonymous:

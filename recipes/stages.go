@@ -1,0 +1,146 @@
+package recipes
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var nameForm = regexp.MustCompile(`^[a-z0-9-]+$`)
+
+func checkStage(at string, s *Stage, t *tree, rp *report) {
+	if s.Name == "" {
+		rp.missing(at+"name", "lower-case letters, digits and -")
+	} else if !nameForm.MatchString(s.Name) {
+		rp.at(at+"name", "is %q, want lower-case letters, digits and -", s.Name)
+	}
+	rp.integer(at+"steps", s.Steps, 1)
+	checkKnobs(at, &s.Knobs, t, rp)
+	if shared := "defaults.learning_rate"; !t.given(at+"learning_rate") && !t.given(shared) && !rp.broken[shared] {
+		rp.missing(at+"learning_rate", "a number > 0, here or in defaults")
+	}
+	checkSchedule(at, s, t, rp)
+	rp.choice(at+"kind", s.Kind, kindNames)
+	k, ok := kinds[s.Kind]
+	if !ok {
+		return // what may go with it is unknown
+	}
+	if train := at + "train"; s.Train != "" && !slices.Contains(k.trains, s.Train) && groupsOf[s.Train] != nil {
+		rp.at(train, "is %s, and a stage of kind %s trains %s", s.Train, s.Kind, oneOf(k.trains))
+	} else {
+		rp.choice(train, s.Train, k.trains)
+	}
+	checkLoss(at+"loss", s, k, t, rp)
+	checkRates(at+"learning_rates", s, rp)
+	checkLoRA(at+"lora", s, t, rp)
+}
+
+// checkSchedule checks the schedule's lengths against the stage's.
+func checkSchedule(at string, s *Stage, t *tree, rp *report) {
+	from := func(key string) string {
+		if t.given(at + key) {
+			return at + key
+		}
+		return "defaults." + key
+	}
+	stage := strings.TrimSuffix(at, ".")
+	decay := 0
+	if s.Schedule == "wsd" {
+		decay = s.DecaySteps
+		if decay == 0 {
+			rp.at(from("decay_steps"), "%s has schedule wsd, want decay_steps > 0", stage)
+		}
+	} else if s.DecaySteps != 0 && t.given(at+"decay_steps") {
+		rp.at(at+"decay_steps", "is for schedule wsd, and the stage's is %s", s.Schedule)
+	}
+	if s.Schedule == "constant" && s.Floor != 0 && t.given(at+"floor") {
+		rp.at(at+"floor", "is not for schedule constant")
+	}
+	switch {
+	case s.Steps <= 0: // reported
+	case s.WarmupSteps > s.Steps:
+		rp.at(from("warmup_steps"), "is %d, more than the %d steps of %s", s.WarmupSteps, s.Steps, stage)
+	case s.WarmupSteps+decay > s.Steps:
+		rp.at(from("decay_steps"), "is %d, and with warmup_steps %d more than the %d steps of %s", decay, s.WarmupSteps, s.Steps, stage)
+	}
+}
+
+func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
+	sum := 0.0
+	for _, part := range lossParts {
+		path, v := at+"."+part.key, *part.value(&s.Loss)
+		if _, ok := k.loss[part.key]; !ok {
+			if v != 0 {
+				rp.at(path, "is not for a stage of kind %s, which has %s", s.Kind, strings.Join(slices.Sorted(maps.Keys(k.loss)), ", "))
+			}
+			continue
+		}
+		if part.key == "temperature" {
+			rp.number(path, v, v > 0, "> 0")
+			if v > 0 && v != 1 && s.Loss.KL == 0 {
+				rp.at(path, "is for kl, which has no weight")
+			}
+			continue
+		}
+		rp.number(path, v, v >= 0, ">= 0")
+		sum += v
+	}
+	if sum == 0 {
+		rp.at(at, "every weight is 0, want one of a stage of kind %s > 0", s.Kind)
+	}
+	if k.target {
+		rp.choice(at+".target", s.Loss.Target, targets)
+	} else if t.given(at + ".target") {
+		rp.at(at+".target", "is not for a stage of kind %s", s.Kind)
+	}
+}
+
+func checkRates(at string, s *Stage, rp *report) {
+	if len(s.LearningRates) > 0 && s.Train == "lora" {
+		rp.at(at, "does not go with train: lora, whose matrices all have the stage's learning_rate")
+		return
+	}
+	groups := groupsOf[s.Train]
+	if groups == nil {
+		return // the train set is reported
+	}
+	for _, g := range slices.Sorted(maps.Keys(s.LearningRates)) {
+		path := join(at, g)
+		if !slices.Contains(groups, g) {
+			rp.at(path, "is not a group of train: %s, which has %s", s.Train, strings.Join(groups, ", "))
+			continue
+		}
+		rate := s.LearningRates[g]
+		rp.number(path, rate, rate > 0, "> 0")
+	}
+}
+
+func checkLoRA(at string, s *Stage, t *tree, rp *report) {
+	switch {
+	case s.LoRA == nil && s.Train == "lora":
+		rp.missing(at, "{r: RANK}, for train: lora")
+	case s.LoRA == nil:
+	case s.Train != "lora":
+		rp.at(at, "is for train: lora, and the stage's is %s", s.Train)
+	default:
+		rp.integer(at+".r", s.LoRA.R, 1)
+		if t.given(at + ".alpha") {
+			rp.number(at+".alpha", s.LoRA.Alpha, s.LoRA.Alpha > 0, "> 0")
+		}
+		if len(s.LoRA.Targets) == 0 {
+			rp.missing(at+".targets", "at least one")
+		}
+		for i, m := range s.LoRA.Targets {
+			path := fmt.Sprintf("%s.targets[%d]", at, i)
+			rp.choice(path, m, modules)
+			if slices.Contains(s.LoRA.Targets[:i], m) {
+				rp.at(path, "%s is there twice", m)
+			}
+			if m == "all-linear" && len(s.LoRA.Targets) > 1 {
+				rp.at(path, "all-linear stands alone: it has the others in it")
+			}
+		}
+	}
+}

@@ -4,7 +4,8 @@
 // prompt at once and the one that takes a single token. [Generator.Generate] goes
 // from prompt ids to new ids, [Generator.Text] from text to text. [Session] is the
 // machinery below them, a batch of sequences and the state that follows their
-// last token, for callers that choose the tokens themselves.
+// last token, for callers that choose the tokens themselves. [Generator.Forward]
+// and [Generator.Steps] give the logits of given tokens, in either form.
 //
 // The state stays on the device: it goes into a step as it came out of the one
 // before. Linear mixers carry a state of fixed size; a softmax layer carries a
@@ -26,6 +27,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/mixers"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
@@ -40,6 +42,7 @@ type Generator struct {
 
 	prefill map[int]*model.Exec // by the capacity of the states that it returns
 	step    *model.Exec
+	forward *model.Exec // nil until the first Forward
 }
 
 // New returns a generator for a model whose weights are in the store. Set live
@@ -57,6 +60,9 @@ func New(backend compute.Backend, store *model.Store, net nn.Net, live bool) (*G
 // Finalize frees the compiled graphs; the weights belong to the store.
 func (g *Generator) Finalize() {
 	g.step.Finalize()
+	if g.forward != nil {
+		g.forward.Finalize()
+	}
 	for _, exec := range g.prefill {
 		exec.Finalize()
 	}
@@ -138,7 +144,7 @@ func (g *Generator) buildStep(_ *model.Scope, in []*graph.Node) []*graph.Node {
 	for i, mixer := range g.net.Model.Mixers {
 		n := len(mixer.State(g.net.Model, 0))
 		states[i], rest = rest[:n], rest[n:]
-		if mixer.Name == softmaxName {
+		if mixer.Name == arch.Softmax {
 			capacity = states[i][0].Shape().Dim(2)
 		}
 	}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
@@ -107,7 +105,10 @@ func TestStepEqualsForward(t *testing.T) {
 			net, store := randomModel(t, layers)
 			g := newGenerator(t, store, net)
 			ids := randomIDs(tokens, net.Model.Vocab)
-			want := forward(t, net, store, ids)
+			want, err := g.Forward(ids)
+			if err != nil {
+				t.Fatal(err)
+			}
 			compare := func(at int, got []float32) {
 				t.Helper()
 				row := want[at*net.Model.Vocab : (at+1)*net.Model.Vocab]
@@ -120,11 +121,15 @@ func TestStepEqualsForward(t *testing.T) {
 					t.Fatalf("token %d: argmax is %d, want %d", at, a, b)
 				}
 			}
+			steps, err := g.Steps([][]int{ids[:9]}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(8, steps[8*net.Model.Vocab:])
 			for _, prompt := range []int{0, 1, 5, 17, tokens} {
 				s := g.Start(1, tokens)
 				if prompt > 0 {
 					var logits []float32
-					var err error
 					if s, logits, err = g.Prefill([][]int{ids[:prompt]}, tokens); err != nil {
 						t.Fatal(err)
 					}
@@ -277,31 +282,38 @@ func newGenerator(t *testing.T, store *model.Store, net nn.Net) *generate.Genera
 // randomModel is a small model with these mixers, all tensors random.
 func randomModel(t *testing.T, layers []string) (nn.Net, *model.Store) {
 	t.Helper()
-	config, err := json.Marshal(map[string]any{
-		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama",
-		"vocab_size": 48, "hidden_size": 40, "num_hidden_layers": len(layers), "intermediate_size": 56,
+	net, store := newModel(t, layers, map[string]any{
+		"vocab_size": 48, "hidden_size": 40, "intermediate_size": 56,
 		"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 12,
 	})
+	t.Cleanup(store.Finalize)
+	return net, store
+}
+
+func newModel(tb testing.TB, layers []string, config map[string]any) (nn.Net, *model.Store) {
+	tb.Helper()
+	config["architectures"] = []string{"LlamaForCausalLM"}
+	config["num_hidden_layers"] = len(layers)
+	text, err := json.Marshal(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	m, err := arch.Describe(config)
+	m, err := arch.Describe(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var mixers []arch.Mixer
 	for _, spec := range layers {
 		mixer, err := arch.ParseMixer(spec)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		mixers = append(mixers, mixer)
 	}
 	if m, err = m.WithMixers(mixers); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	store := model.NewStore()
-	t.Cleanup(store.Finalize)
 	params := nn.NewParams(store, "student")
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, w := range m.Weights() {
@@ -317,7 +329,7 @@ func randomModel(t *testing.T, layers []string) (nn.Net, *model.Store) {
 			}
 		}
 		if err := params.Set(w.Name, w.Shape, data); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return nn.Net{Model: m, Weights: params}, store
@@ -330,22 +342,6 @@ func randomIDs(n, vocab int) []int {
 		ids[i] = random.IntN(vocab)
 	}
 	return ids
-}
-
-func forward(t *testing.T, net nn.Net, store *model.Store, ids []int) []float32 {
-	t.Helper()
-	row := make([]int32, len(ids))
-	for i, id := range ids {
-		row[i] = int32(id)
-	}
-	logits, err := model.CallOnce(enginetest.Open(t), store, func(_ *model.Scope, ids *graph.Node) *graph.Node {
-		logits, _ := net.Forward(ids, nn.Options{})
-		return logits
-	}, tensors.FromFlatDataAndDimensions(row, 1, len(row)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tensors.MustCopyFlatData[float32](logits)
 }
 
 func argmax(xs []float32) int { return slices.Index(xs, slices.Max(xs)) }

@@ -9,11 +9,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
-
-const softmaxName = arch.Softmax
 
 // roundTo is what capacities are rounded up to, so that requests of about the same
 // length share a compiled step.

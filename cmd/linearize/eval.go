@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/internal/data"
+	"github.com/seed-1411d8c0/linearize/internal/eval"
+	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+)
+
+func newEvalCmd() *cobra.Command {
+	var c evalCmd
+	cmd := &cobra.Command{
+		Use:   "eval MODEL --ppl FILE",
+		Short: "Measure how well a model predicts a text",
+		Long: `Measure the loss of a model on a text, in nats per token.
+
+The text is cut at the separator into documents, each encoded as the model's
+tokenizer says. Their ids are joined and cut into windows of --seq tokens; every
+window starts without context and predicts as many tokens as it has. The standard
+error is over windows.
+
+With --against, the other model is measured on the same windows. A difference
+within two of its standard errors is noise and begins with ~.`,
+		Example: `  linearize eval runs/stories/final --ppl heldout.txt --separator '<|endoftext|>' --seq 256
+  linearize eval runs/stories/final --ppl heldout.txt --against models/stories --json`,
+		Args: usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.text, "ppl", "", "`file` of text to predict")
+	f.StringVar(&c.separator, "separator", "", "`text` between two documents; without it the file is one document")
+	f.IntVar(&c.seqLen, "seq", 256, "`tokens` of a window")
+	f.IntVar(&c.batch, "batch", 8, "`windows` at once: memory and speed, never the result")
+	f.StringVar(&c.against, "against", "", "`model` to compare with, usually the teacher")
+	engineFlag(cmd, &c.engine)
+	jsonFlag(cmd, &c.asJSON)
+	return cmd
+}
+
+type evalCmd struct {
+	text, separator string
+	seqLen, batch   int
+	against         string
+	engine          string
+	asJSON          bool
+}
+
+// evalJSON is a contract with scripts: docs/cli.md.
+type evalJSON struct {
+	Results    []evalResult    `json:"results"` // the model's, then the one of --against
+	Difference *evalDifference `json:"difference,omitempty"`
+}
+
+type evalResult struct {
+	Model        string  `json:"model"`
+	NatsPerToken float64 `json:"nats_per_token"`
+	StdErr       float64 `json:"stderr"`
+	Tokens       int     `json:"tokens"`
+}
+
+type evalDifference struct {
+	NatsPerToken float64 `json:"nats_per_token"` // the model's loss minus the other's
+	StdErr       float64 `json:"stderr"`         // of the difference, window by window
+	Noise        bool    `json:"noise"`          // it is within two standard errors
+}
+
+func (c *evalCmd) run(cmd *cobra.Command, dir string) error {
+	switch {
+	case c.text == "":
+		return usagef("--ppl is missing: it names the text to measure on")
+	case c.seqLen < 1:
+		return usagef("--seq is %d, want > 0", c.seqLen)
+	case c.batch < 1:
+		return usagef("--batch is %d, want > 0", c.batch)
+	}
+	dirs := []string{dir}
+	if c.against != "" {
+		dirs = append(dirs, c.against)
+	}
+	corpora, err := c.encode(dirs)
+	if err != nil {
+		return err
+	}
+	var out evalJSON
+	var results []eval.Result
+	for i, dir := range dirs {
+		r, err := c.measure(cmd, dir, corpora[i])
+		if err != nil {
+			return err
+		}
+		results = append(results, r)
+		out.Results = append(out.Results, evalResult{dir, r.NatsPerToken, r.StdErr, r.Tokens})
+	}
+	if len(results) == 2 {
+		d, err := results[0].Minus(results[1])
+		if err != nil {
+			return err
+		}
+		out.Difference = &evalDifference{d.Nats, d.StdErr, d.Noise()}
+	}
+	if c.asJSON {
+		return printJSON(cmd, out)
+	}
+	return out.table().Write(cmd.OutOrStdout())
+}
+
+// encode gives each model the text in its own tokens. Losses per token compare only
+// when these are the same.
+func (c *evalCmd) encode(dirs []string) ([]*data.Corpus, error) {
+	var corpora []*data.Corpus
+	for _, dir := range dirs {
+		tok, err := tokenizer.Load(dir)
+		if err != nil {
+			return nil, invalid(err)
+		}
+		corpus, err := data.Load(tok, []data.Source{{Path: c.text, Separator: c.separator}})
+		if err != nil {
+			return nil, err
+		}
+		if corpus.Windows(c.seqLen) == 0 {
+			return nil, fmt.Errorf("%s has %d tokens, want more than --seq %d", c.text, corpus.Tokens(), c.seqLen)
+		}
+		corpora = append(corpora, corpus)
+	}
+	if len(corpora) == 2 && !sameTokens(corpora[0], corpora[1]) {
+		return nil, invalid(fmt.Errorf("%s and %s encode %s differently: their losses per token cannot be compared", dirs[0], dirs[1], c.text))
+	}
+	return corpora, nil
+}
+
+func sameTokens(a, b *data.Corpus) bool {
+	if a.Tokens() != b.Tokens() {
+		return false
+	}
+	aIn, aOut := a.Window(0, a.Tokens()-1)
+	bIn, bOut := b.Window(0, b.Tokens()-1)
+	return slices.Equal(aIn, bIn) && slices.Equal(aOut, bOut)
+}
+
+func (c *evalCmd) measure(cmd *cobra.Command, dir string, corpus *data.Corpus) (eval.Result, error) {
+	m, err := loadModel(dir, c.engine)
+	if err != nil {
+		return eval.Result{}, err
+	}
+	defer m.Close()
+	e, err := eval.New(m.backend, m.store, m.net, eval.Options{SeqLen: c.seqLen, Batch: c.batch})
+	if err != nil {
+		return eval.Result{}, err
+	}
+	defer e.Finalize()
+	stderr := cmd.ErrOrStderr()
+	total := int64(corpus.Windows(c.seqLen))
+	bar := ui.NewProgress(stderr, ui.IsTerminal(stderr), "eval "+filepath.Base(dir), total, time.Now)
+	defer bar.Done()
+	r, err := e.Perplexity(cmd.Context(), corpus, func(done, _ int) { bar.Set(int64(done), "") })
+	if err != nil && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("eval %s: %w", dir, err)
+	}
+	return r, err
+}
+
+func (out evalJSON) table() *ui.Table {
+	columns := []string{"model", "nats/token", "±", "perplexity", "tokens"}
+	if out.Difference != nil {
+		columns = append(columns, "difference", "±")
+	}
+	t := ui.NewTable(columns...)
+	for i, r := range out.Results {
+		cells := []string{
+			r.Model, fmt.Sprintf("%.4f", r.NatsPerToken), fmt.Sprintf("%.4f", r.StdErr),
+			fmt.Sprintf("%.4g", math.Exp(r.NatsPerToken)), strconv.Itoa(r.Tokens),
+		}
+		if d := out.Difference; d != nil && i == 0 {
+			mark := ""
+			if d.Noise {
+				mark = "~"
+			}
+			cells = append(cells, fmt.Sprintf("%s%+.4f", mark, d.NatsPerToken), fmt.Sprintf("%.4f", d.StdErr))
+		}
+		t.Row(cells...)
+	}
+	return t
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+)
+
+// loadedModel is a model folder on an engine, ready to run.
+type loadedModel struct {
+	net     nn.Net
+	store   *model.Store
+	backend compute.Backend
+}
+
+// loadModel reads a teacher's or a student's folder onto an engine.
+func loadModel(dir, engineSpec string) (_ *loadedModel, err error) {
+	folder, err := checkpoints.Open(dir)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	defer func() { _ = folder.Close() }() // it was only read
+	described, err := arch.Describe(folder.Config().Bytes())
+	if err != nil {
+		return nil, invalid(fmt.Errorf("read %s: %w", dir, err))
+	}
+	m := &loadedModel{store: model.NewStore()}
+	if m.backend, err = engine.Open(engineSpec); err != nil {
+		return nil, err
+	}
+	params, err := nn.LoadParams(m.store, "model", folder, described, nil)
+	if err != nil {
+		m.Close()
+		return nil, invalid(fmt.Errorf("load %s: %w", dir, err))
+	}
+	m.net = nn.Net{Model: described, Weights: params}
+	return m, nil
+}
+
+// Close frees the weights and the engine; what was compiled for it goes first.
+func (m *loadedModel) Close() {
+	m.store.Finalize()
+	m.backend.Finalize()
+}

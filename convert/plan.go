@@ -5,26 +5,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/seeding"
 )
-
-// Options is what a conversion can be asked for.
-type Options struct {
-	Mixer   string `json:"mixer"`   // as arch.ParseMixer reads it: "hedgehog,window=16"
-	Keep    string `json:"keep"`    // as [ParseKeep] reads it; "" is none
-	Seeding string `json:"seeding"` // a method of package seeding; "" is the mixer's default
-	Seed    uint64 `json:"seed"`
-	DType   string `json:"dtype"` // f32, f16 or bf16 for every tensor; "" keeps the source's
-
-	MaxShardSize int64  `json:"max_shard_size"` // bytes; 0 is checkpoints.DefaultShardSize
-	Overwrite    bool   `json:"overwrite"`      // replace an output folder that is not empty
-	Version      string `json:"version"`        // of the program, for linearize.json and the card
-}
 
 // Plan is all that a conversion will do. It is data: [Plan.Write] works from one
 // that went through JSON just as well.
@@ -85,13 +71,6 @@ var precise = []string{"mixer.A_log", "mixer.dt_bias", "mixer.window_factors"}
 // headers and the write buffers.
 const baseMemory = 64 << 20
 
-var dtypes = map[string]checkpoints.DType{"f32": checkpoints.F32, "f16": checkpoints.F16, "bf16": checkpoints.BF16}
-
-// OptionError reports an option that is none of its choices.
-type OptionError struct{ Option, Got, Want string }
-
-func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: want %s", e.Option, e.Got, e.Want) }
-
 // NewPlan decides how the model in modelDir becomes a student in outDir. It reads
 // headers only and writes nothing; every reason to refuse is found here.
 func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
@@ -121,36 +100,10 @@ func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
 	if p.Layers, err = place(v.model, mixer, keep, o.Seeding); err != nil {
 		return nil, err
 	}
-	return p, p.fill(v, as)
-}
-
-// parse checks the options and fills in the defaults.
-func (o *Options) parse() (mixer arch.Mixer, keep Keep, as checkpoints.DType, err error) {
-	if mixer, err = arch.ParseMixer(o.Mixer); err != nil {
-		return mixer, keep, as, err
+	if err := p.fill(v, as); err != nil {
+		return nil, err
 	}
-	if mixer.Name == arch.Softmax {
-		others := slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
-		return mixer, keep, as, &arch.MixerError{Spec: o.Mixer, Problem: "it is what the layers have already", Choices: others}
-	}
-	if keep, err = ParseKeep(o.Keep); err != nil {
-		return mixer, keep, as, err
-	}
-	if o.Seeding == "" {
-		o.Seeding = seeding.DefaultMethod(mixer.Name)
-	}
-	if err = seeding.Check(o.Seeding, mixer.Name); err != nil {
-		return mixer, keep, as, err
-	}
-	as, ok := dtypes[o.DType]
-	if !ok && o.DType != "" {
-		return mixer, keep, as, &OptionError{"dtype", o.DType, "f32, f16 or bf16"}
-	}
-	if o.MaxShardSize < 0 {
-		return mixer, keep, as, &OptionError{"max-shard-size", strconv.FormatInt(o.MaxShardSize, 10), "more than 0"}
-	}
-	o.Mixer, o.Keep = mixer.String(), keep.String()
-	return mixer, keep, as, nil
+	return p, nil
 }
 
 // place decides which layers get the mixer.
@@ -229,10 +182,13 @@ func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
 		p.Parameters += n
 		p.BytesOut += t.Bytes
 		p.PeakMemory = max(p.PeakMemory, baseMemory+t.working(n))
-		if t.From == Seeded {
+		switch t.From {
+		case Seeded:
 			p.NewParameters += n
-		} else {
-			p.BytesIn += int64(t.was().Size()) * n
+		case Cast:
+			p.BytesIn += n * int64(t.Was.Size())
+		default:
+			p.BytesIn += t.Bytes
 		}
 	}
 	p.Memory = memory(student)
@@ -287,21 +243,13 @@ func (v *inventory) dtype(name string) checkpoints.DType {
 	return info.DType
 }
 
-// was returns the dtype in the source.
-func (t Tensor) was() checkpoints.DType {
-	if t.From == Cast {
-		return t.Was
-	}
-	return t.DType
-}
-
 // working returns the bytes that n elements need while they are written: a copy is a
 // view of the source; everything else is computed as float32 and then encoded.
 func (t Tensor) working(n int64) int64 {
 	if t.From == Copied {
 		return t.Bytes
 	}
-	return 4*n + max(t.Bytes, int64(t.was().Size())*n)
+	return n*int64(t.Was.Size()) + 4*n + t.Bytes
 }
 
 // Origin says in a word or two where the tensor comes from.

@@ -41,7 +41,7 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	if err != nil {
 		return err
 	}
-	digests, err := folder.Digests()
+	digests, err := digest(ctx, folder)
 	if err != nil {
 		return err
 	}
@@ -59,6 +59,26 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	}
 	progress(p.BytesOut, p.BytesOut)
 	return nil
+}
+
+// digest reads the weight files from end to end, which takes a while; a cancelled
+// ctx does not wait for it.
+func digest(ctx context.Context, folder *checkpoints.Folder) (map[string]string, error) {
+	type result struct {
+		digests map[string]string
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		digests, err := folder.Digests()
+		done <- result{digests, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-done:
+		return r.digests, r.err
+	}
 }
 
 // watch makes every source report what was written before it, and stop when ctx is

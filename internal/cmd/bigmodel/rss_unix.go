@@ -1,0 +1,22 @@
+//go:build linux || darwin || freebsd
+
+package main
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// maxRSS returns the most memory that an ended process had resident, in bytes.
+func maxRSS(p *os.ProcessState) (int64, error) {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0, errors.New("the system does not say how much memory the process had")
+	}
+	if runtime.GOOS == "darwin" {
+		return int64(usage.Maxrss), nil
+	}
+	return int64(usage.Maxrss) * 1024, nil
+}

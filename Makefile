@@ -27,12 +27,13 @@ GO ?= go
 TOOLCHAIN := $(shell awk '$$1 == "toolchain" { print $$2 }' go.mod)
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TESTFLAGS ?=
+PKG ?= ./...
 
 .PHONY: help build demo test check vet lint bench golden clean
 
 help:
 	@echo 'make demo     convert and train the built-in teacher, start to end (under 3 minutes)'
-	@echo 'make test     run the tests; ENGINE=xla runs them on XLA, TESTFLAGS=... goes to go test'
+	@echo 'make test     run the tests; ENGINE=xla runs them on XLA; PKG=./distill TESTFLAGS=-v narrow it'
 	@echo 'make build    make bin/linearize'
 	@echo 'make check    build, vet, lint, test: what must pass before a commit'
 	@echo 'make bench    run the benchmarks'
@@ -45,7 +46,7 @@ demo: build
 	bin/linearize demo
 
 test:
-	@$(with_engine) echo '$(GO) test $(TESTFLAGS) ./...'; $(GO) test $(TESTFLAGS) ./...
+	@$(with_engine) echo '$(GO) test $(TESTFLAGS) $(PKG)'; $(GO) test $(TESTFLAGS) $(PKG)
 
 check: build vet lint test
 
@@ -56,10 +57,10 @@ lint:
 	GOTOOLCHAIN=$(TOOLCHAIN) $(GO) run $(GOLANGCI) run --concurrency 2 ./...
 
 bench:
-	@$(with_engine) $(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+	@$(with_engine) $(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PKG)
 
 golden:
-	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) ./...
+	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) $(PKG)
 
 clean:
 	rm -rf bin

@@ -85,6 +85,12 @@ func convertLines(ctx context.Context, out io.Writer, in io.Reader, name string,
 		if err := ui.WriteJSON(w, v); err != nil {
 			return err
 		}
+		if r.Buffered() > 0 {
+			continue
+		}
+		if err := w.Flush(); err != nil { // whoever types or pipes lines sees each answer at once
+			return err
+		}
 	}
 }
 

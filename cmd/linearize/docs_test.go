@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -91,6 +93,51 @@ func unindent(s string) string {
 		b.WriteString(strings.TrimPrefix(line, "  "))
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// Every command with --json has a row of keys in docs/cli.md; those that run
+// without arguments print no key that the row lacks.
+func TestJSONReference(t *testing.T) {
+	doc, err := os.ReadFile(cliDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `linearize (.*) --json` \\| (.*) \\|$").FindAllStringSubmatch(string(doc), -1) {
+		rows[row[1]] = row[2]
+	}
+	have := map[string]bool{}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			walk(c)
+		}
+		if cmd.Flags().Lookup("json") == nil {
+			return
+		}
+		path := strings.TrimPrefix(cmd.CommandPath(), "linearize ")
+		have[path] = true
+		if cmd.Args(cmd, nil) != nil {
+			return
+		}
+		var stdout, stderr bytes.Buffer
+		if code := run(append(strings.Fields(path), "--json"), &stdout, &stderr); code != exitOK {
+			t.Errorf("linearize %s --json: exit code %d: %s", path, code, &stderr)
+		}
+		var keys map[string]any
+		if err := json.Unmarshal(stdout.Bytes(), &keys); err != nil {
+			t.Errorf("linearize %s --json: %v", path, err)
+		}
+		for key := range keys {
+			if !strings.Contains(rows[path], "`"+key+"`") {
+				t.Errorf("%s: the row of linearize %s --json lacks `%s`", cliDoc, path, key)
+			}
+		}
+	}
+	walk(newRoot())
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(have)), slices.Sorted(maps.Keys(rows))); diff != "" {
+		t.Errorf("commands with --json (-commands +rows of %s):\n%s", cliDoc, diff)
+	}
 }
 
 // Every LINEARIZE_ variable that the program reads is in docs/cli.md, and no other.

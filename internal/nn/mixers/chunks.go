@@ -97,32 +97,6 @@ func perHead(x *Node, rank int) *Node {
 	return Reshape(x, dims...)
 }
 
-// matmul multiplies the last two axes of a and b, all others being batch axes.
-func matmul(a, b *Node) *Node {
-	n := a.Rank() - 2
-	return DotGeneral(a, []int{n + 1}, axes(n), b, []int{n}, axes(n))
-}
-
-// products is a·bᵀ over the last two axes: every row of a with every row of b.
-func products(a, b *Node) *Node {
-	n := a.Rank() - 2
-	return DotGeneral(a, []int{n + 1}, axes(n), b, []int{n + 1}, axes(n))
-}
-
-// outer is aᵀ·b over the last two axes: a sum of outer products of rows.
-func outer(a, b *Node) *Node {
-	n := a.Rank() - 2
-	return DotGeneral(a, []int{n}, axes(n), b, []int{n}, axes(n))
-}
-
-func axes(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
 // lower is the [n, n] constant with one on and below the diagonal, else off.
 func lower(g *Graph, n int, on, off float32) *Node {
 	m := make([]float32, n*n)

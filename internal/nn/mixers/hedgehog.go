@@ -117,7 +117,7 @@ func (hedgehog) inputs(l Layer, x *Node, from State) (q, keys, values *Node) {
 func (hedgehog) features(l Layer, which string, u *Node) *Node {
 	h, b, t, d := u.Shape().Dim(0), u.Shape().Dim(1), u.Shape().Dim(2), u.Shape().Dim(3)
 	z := matmul(Reshape(u, h, b*t, d), l.Tensor(u.Graph(), "mixer.feature_map_"+which+".weight"))
-	phi := Concatenate([]*Node{Softmax(z, -1), Softmax(Neg(z), -1)}, -1)
+	phi := Concatenate([]*Node{softmaxRows(z), softmaxRows(Neg(z))}, -1)
 	return Reshape(MaxScalar(phi, floor), h, b, t, -1)
 }
 
@@ -199,14 +199,6 @@ func (c blocks) visible(g *Graph, w int, seen *Node) *Node {
 	}
 	started := GreaterOrEqual(position, ScalarZero(g, dtypes.Int32))
 	return Add(near, Where(started, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, masked)))
-}
-
-// expBelowMax is exp(s − max s) over the last axis, the maximum taking part in
-// the gradient: what all entries lose through it goes to the one that it is.
-//
-//	ds = e ⊙ de − [s = max s] Σ e ⊙ de
-func expBelowMax(s *Node) *Node {
-	return Exp(Sub(s, ReduceAndKeep(s, ReduceMax, -1)))
 }
 
 // blend adds the branches under one denominator: γ·near + δ·far, each [H, ...].

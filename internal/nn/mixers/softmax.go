@@ -85,10 +85,10 @@ func attend(q, k, v, bias *Node, r int) *Node {
 	s := k.Shape().Dim(2)
 	q = MulScalar(q, 1/math.Sqrt(float64(d)))
 	q = Reshape(q, b, h/r, r*t, d)
-	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1}) // [B, G, r·T, S]
+	scores := products(q, k) // [B, G, r·T, S]
 	scores = Add(Reshape(scores, b, h, t, s), ExpandLeftToRank(bias, 4))
-	p := Reshape(Softmax(scores, -1), b, h/r, r*t, s)
-	return Reshape(DotGeneral(p, []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1}), b, h, t, d)
+	p := Reshape(softmaxRows(scores), b, h/r, r*t, s)
+	return Reshape(matmul(p, v), b, h, t, d)
 }
 
 // causalBias is [T, T]: 0 where key j may be seen by query i >= j, else [masked].

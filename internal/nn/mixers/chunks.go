@@ -2,8 +2,8 @@ package mixers
 
 import (
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // The linear mixers work with heads first, [H, B, T, ·], so that what belongs to
@@ -21,6 +21,17 @@ type blocks struct {
 func cutInto(tokens, size int) blocks {
 	size = max(1, min(size, tokens))
 	return blocks{tokens, size, (tokens + size - 1) / size}
+}
+
+// blocks chooses the blocks of a call over T tokens, unless the layer says. A block
+// costs C per token within it and D (or the window) between blocks, so the two
+// should be alike: BenchmarkMixer has its minimum at 16 for D = 8 and near 64 for
+// D = 64, on both sides of which it is flat.
+func (l Layer) blocks(tokens, window int) blocks {
+	if l.Chunk > 0 {
+		return cutInto(tokens, l.Chunk)
+	}
+	return cutInto(tokens, min(64, max(16, l.Model.HeadDim, window)))
 }
 
 // cut turns [H, B, T, ...] into [H, B, N, C, ...], filling up with zeros.
@@ -97,18 +108,11 @@ func perHead(x *Node, rank int) *Node {
 	return Reshape(x, dims...)
 }
 
-// lower is the [n, n] constant with one on and below the diagonal, else off.
+// lower is [n, n] with on at and below the diagonal, else off. It is computed
+// where it is used: as a constant every layer would hold one of its own.
 func lower(g *Graph, n int, on, off float32) *Node {
-	m := make([]float32, n*n)
-	for i := range n {
-		for j := range n {
-			m[i*n+j] = off
-			if j <= i {
-				m[i*n+j] = on
-			}
-		}
-	}
-	return ConstTensor(g, tensors.FromFlatDataAndDimensions(m, n, n))
+	index := shapes.Make(dtypes.Int32, n, n)
+	return Where(LessOrEqual(Iota(g, index, 1), Iota(g, index, 0)), Const(g, on), Const(g, off))
 }
 
 // cumulative sums the last axis from its start up to each place.

@@ -1,7 +1,6 @@
 package mixers
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -43,16 +42,13 @@ type hedgehog struct{}
 
 var _ Mixer = hedgehog{}
 
-// hedgehogChunk is the default block; see BenchmarkMixer.
-const hedgehogChunk = 32
-
 // floor is the least value of a feature, and what keeps the denominator of the
 // linear form from zero.
 const floor = 1e-12
 
 func (h hedgehog) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	t, w := x.Shape().Dim(1), l.Mixer.Int("window")
-	c := cutInto(t, cmp.Or(l.Chunk, hedgehogChunk))
+	c := l.blocks(t, w)
 	q, keys, values := h.inputs(l, x, from)
 	r := l.Model.Heads / l.Model.KVHeads
 	allKeys, allValues := perQuery(keys, r), perQuery(values, r)

@@ -1,8 +1,6 @@
 package mixers
 
 import (
-	"cmp"
-
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
@@ -31,9 +29,6 @@ type mamba2 struct{}
 
 var _ Mixer = mamba2{}
 
-// mamba2Chunk is the default block; see BenchmarkMixer.
-const mamba2Chunk = 32
-
 // normEps is added to the mean square inside the norm over a head's output,
 // whatever the teacher's own norms use.
 const normEps = 1e-5
@@ -41,7 +36,7 @@ const normEps = 1e-5
 func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	q, k, v, conv := m.mixed(l, x, from)
 	delta, rate := m.steps(l, x)
-	c := cutInto(x.Shape().Dim(1), cmp.Or(l.Chunk, mamba2Chunk))
+	c := l.blocks(x.Shape().Dim(1), 0)
 
 	// Tokens that fill up the last block have Δ = 0: they write nothing and decay nothing.
 	q, k, delta = c.cut(q), c.cut(k), c.cut(delta)

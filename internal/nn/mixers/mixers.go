@@ -46,7 +46,8 @@ type Mixer interface {
 // State is what a layer carries from token to token.
 type State struct {
 	// Tensors are those of arch.Mixer.State, in its order, fp32, each with a
-	// leading batch axis. Nil at the start of a sequence.
+	// leading batch axis. Nil at the start of a sequence; for Step, which always
+	// needs them, zeros with Seen 0 are the start.
 	Tensors []*Node
 	// Seen is the number of tokens before this call, an int32 scalar. Nil means 0.
 	Seen *Node

@@ -5,7 +5,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
@@ -35,10 +35,13 @@ func (softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
 		return cached(l, q, k, v, from)
 	}
 	t := x.Shape().Dim(1)
-	y := attend(q, k, v, causalBias(x.Graph(), t), m.Heads/m.KVHeads)
+	y := attend(q, k, v, lower(x.Graph(), t, 0, masked), m.Heads/m.KVHeads)
 	next := State{}
 	if l.KeepState {
-		next.Tensors = []*Node{padTime(k, l.Capacity), padTime(v, l.Capacity)}
+		if t > l.Capacity {
+			exceptions.Panicf("softmax: the state holds %d tokens, got %d", l.Capacity, t)
+		}
+		next.Tensors = []*Node{fill(k, 2, l.Capacity), fill(v, 2, l.Capacity)}
 	}
 	return ops.MergeHeads(y), next
 }
@@ -89,25 +92,4 @@ func attend(q, k, v, bias *Node, r int) *Node {
 	scores = Add(Reshape(scores, b, h, t, s), ExpandLeftToRank(bias, 4))
 	p := Reshape(softmaxRows(scores), b, h/r, r*t, s)
 	return Reshape(matmul(p, v), b, h, t, d)
-}
-
-// causalBias is [T, T]: 0 where key j may be seen by query i >= j, else [masked].
-func causalBias(g *Graph, t int) *Node {
-	bias := make([]float32, t*t)
-	for i := range t {
-		for j := i + 1; j < t; j++ {
-			bias[i*t+j] = masked
-		}
-	}
-	return ConstTensor(g, tensors.FromFlatDataAndDimensions(bias, t, t))
-}
-
-// padTime appends zeros to the time axis of [B, G, T, D] until it has n entries.
-func padTime(x *Node, n int) *Node {
-	dims := x.Shape().Clone().Dimensions
-	if dims[2] == n {
-		return x
-	}
-	dims[2] = n - dims[2]
-	return Concatenate([]*Node{x, Zeros(x.Graph(), shapeF32(dims...))}, 2)
 }

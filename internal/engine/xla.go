@@ -13,7 +13,7 @@ var newXLA = func(plugin string) (compute.Backend, error) {
 	xla.EnableAutoInstall(false)
 	if strings.Contains(plugin, "cuda") {
 		// fp32 means fp32: TF32 keeps ten bits of a product.
-		plugin += ",tf32=false"
+		plugin += ",tf32=false,preallocate=false"
 	}
 	return xla.New(plugin)
 }

@@ -1,0 +1,300 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// mark stands for a space in SentencePiece vocabularies.
+const mark = "▁"
+
+// bpe is the model: it spells a word in symbols, then joins neighbours in the
+// order of the merges until none is left to join.
+type bpe struct {
+	vocab  map[string]int32
+	merges map[pair]merge
+
+	byteLevel bool
+	bytes     [256]int32     // byte-level: the byte's character; otherwise the token <0xNN>; none where there is none
+	runes     map[rune]int32 // tokens of one rune
+	ascii     [utf8.RuneSelf]int32
+	fallback  bool // bytes stand in for runes that have no token
+	covers    bool // every text can be spelled in bytes
+	unk       int32
+	fuseUnk   bool             // a run of unknown runes is one token
+	whole     map[string]int32 // words that are tokens before any merge (ignore_merges)
+
+	cache *wordCache
+}
+
+// none is the id of what has no token.
+const none = int32(-1)
+
+// pair is two neighbouring ids, the left one in the high half.
+type pair uint64
+
+func pairOf(a, b int32) pair { return pair(uint64(uint32(a))<<32 | uint64(uint32(b))) }
+
+// merge says how early a pair is joined (lowest rank first) and into what.
+type merge struct{ rank, id int32 }
+
+// readModel reads the model; byteLevel is what the pre-tokenizer says.
+func readModel(n node, byteLevel bool) *bpe {
+	m := &bpe{byteLevel: byteLevel, unk: none, cache: newWordCache()}
+	if n.null() {
+		n.fail("missing, want an object")
+		return m
+	}
+	if kind, at := n.kind(); kind != "BPE" {
+		at.unsupported(`"BPE"`)
+		return m
+	}
+	o := n.object("type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+		"fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges")
+	if at := o.get("dropout"); !at.null() && decode[float64](at, "a number") != 0 {
+		at.unsupported("null, 0")
+	}
+	for _, key := range []string{"continuing_subword_prefix", "end_of_word_suffix"} {
+		if at := o.get(key); !at.null() && at.text() != "" {
+			at.unsupported(`null, ""`)
+		}
+	}
+	m.fuseUnk = o.get("fuse_unk").booleanOr(false)
+	fallback := o.get("byte_fallback")
+	m.fallback = fallback.booleanOr(false)
+	m.readVocab(o.get("vocab"))
+	if n.doc.failed() {
+		return m
+	}
+	m.readMerges(o.get("merges"))
+	m.spellOut()
+	if byteLevel && m.fallback && !m.covers {
+		fallback.fail("true with ByteLevel is supported only where the vocabulary has all 256 bytes")
+	}
+	if at := o.get("unk_token"); !at.null() {
+		id, ok := m.vocab[at.text()]
+		switch {
+		case ok:
+			m.unk = id
+		case !m.covers:
+			at.fail("%s is not in the vocabulary", at.shown())
+		}
+	}
+	if o.get("ignore_merges").booleanOr(false) {
+		m.whole = m.vocab
+		if byteLevel {
+			m.whole = make(map[string]int32, len(m.vocab))
+			for text, id := range m.vocab {
+				if raw := tokenBytes(text); byteText(raw) == text {
+					m.whole[raw] = id
+				}
+			}
+		}
+	}
+	return m
+}
+
+func (m *bpe) readVocab(n node) {
+	m.vocab = decode[map[string]int32](n, "an object of ids by token")
+	owner := make(map[int32]string, len(m.vocab))
+	for text, id := range m.vocab {
+		if id < 0 || id > maxID {
+			n.fail("id of %q: got %d, want 0 to %d", text, id, maxID)
+			return
+		}
+		if other, taken := owner[id]; taken {
+			n.fail("id %d: %q and %q have it both", id, min(text, other), max(text, other))
+			return
+		}
+		owner[id] = text
+	}
+}
+
+// readMerges reads both spellings of the list: "a b" and ["a", "b"].
+func (m *bpe) readMerges(n node) {
+	list := n.list()
+	m.merges = make(map[pair]merge, len(list))
+	rank := int32(0)
+	for _, item := range list {
+		var a, b string
+		if len(item.raw) > 0 && item.raw[0] == '"' {
+			line := item.text()
+			if strings.HasPrefix(line, "#version") {
+				continue
+			}
+			var ok bool
+			if a, b, ok = strings.Cut(line, " "); !ok || strings.Contains(b, " ") {
+				item.fail("got %s, want two tokens with one space between them", item.shown())
+				continue
+			}
+		} else {
+			two := decode[[]string](item, `"a b" or ["a", "b"]`)
+			if len(two) != 2 {
+				if two != nil {
+					item.fail(`got %s, want "a b" or ["a", "b"]`, item.shown())
+				}
+				continue
+			}
+			a, b = two[0], two[1]
+		}
+		left, okLeft := m.vocab[a]
+		right, okRight := m.vocab[b]
+		id, ok := m.vocab[a+b]
+		if !ok || !okLeft || !okRight {
+			item.fail("%q, %q and %q must all be in the vocabulary", a, b, a+b)
+			continue
+		}
+		m.merges[pairOf(left, right)] = merge{rank, id}
+		rank++
+	}
+}
+
+// spellOut fills the tables from bytes and runes to ids.
+func (m *bpe) spellOut() {
+	m.runes = map[rune]int32{}
+	for i := range m.ascii {
+		m.ascii[i] = none
+	}
+	for text, id := range m.vocab {
+		r, size := utf8.DecodeRuneInString(text)
+		if size == 0 || size < len(text) {
+			continue
+		}
+		m.runes[r] = id
+		if r < utf8.RuneSelf {
+			m.ascii[r] = id
+		}
+	}
+	m.covers = m.byteLevel || m.fallback
+	for b := range m.bytes {
+		name := byteToken(byte(b))
+		if m.byteLevel {
+			name = string(byteRune(byte(b)))
+		}
+		id, ok := m.vocab[name]
+		if !ok {
+			id, m.covers = none, false
+		}
+		m.bytes[b] = id
+	}
+}
+
+// byteToken is the name of the token that stands for one byte.
+func byteToken(b byte) string {
+	const digits = "0123456789ABCDEF"
+	return "<0x" + digits[b>>4:b>>4+1] + digits[b&15:b&15+1] + ">"
+}
+
+// markSplits reports whether words may be cut before every run of "▁" without
+// changing any id: no merge joins across such a place, no run of unknown runes
+// does, and no rune vanishes and lets two marks meet.
+func (m *bpe) markSplits() bool {
+	if _, ok := m.vocab[mark]; !ok || m.byteLevel || m.whole != nil {
+		return false
+	}
+	if m.unk == none && !m.covers {
+		return false
+	}
+	joined := make(map[int32]bool, len(m.merges))
+	for _, to := range m.merges {
+		joined[to.id] = true
+	}
+	for text, id := range m.vocab {
+		if joined[id] && strings.Contains(strings.TrimLeft(text, mark), mark) {
+			return false
+		}
+	}
+	return true
+}
+
+// table returns the vocabulary by id.
+func (m *bpe) table() []token {
+	size := int32(0)
+	for _, id := range m.vocab {
+		size = max(size, id+1)
+	}
+	tokens := make([]token, size)
+	for text, id := range m.vocab {
+		tokens[id] = token{text: text, spelled: text, ok: true}
+	}
+	return tokens
+}
+
+// append appends the ids of one word.
+func (m *bpe) append(ids []int, word string) []int {
+	if m.whole != nil {
+		if id, ok := m.whole[word]; ok {
+			return append(ids, int(id))
+		}
+	}
+	known, slot := m.cache.get(word)
+	if known == nil {
+		var few [48]int32
+		known = m.join(m.symbols(few[:0], word))
+		m.cache.put(slot, word, known)
+	}
+	for _, id := range known {
+		ids = append(ids, int(id))
+	}
+	return ids
+}
+
+// symbols spells a word in the tokens that merging starts from. What cannot be
+// spelled is the unknown token, or nothing without one.
+func (m *bpe) symbols(ids []int32, word string) []int32 {
+	unknown := false // an unknown token is due
+	for i := 0; i < len(word); {
+		id, size := m.symbol(word[i:])
+		piece := word[i : i+size]
+		i += size
+		switch {
+		case id != none:
+			if unknown {
+				ids, unknown = append(ids, m.unk), false
+			}
+			ids = append(ids, id)
+		case m.fallback && m.hasBytes(piece):
+			// A due unknown token comes after the bytes: tokenizers has it so.
+			for k := range len(piece) {
+				ids = append(ids, m.bytes[piece[k]])
+			}
+		case m.unk != none:
+			if unknown && !m.fuseUnk {
+				ids = append(ids, m.unk)
+			}
+			unknown = true
+		}
+	}
+	if unknown {
+		ids = append(ids, m.unk)
+	}
+	return ids
+}
+
+// symbol returns the id and length of the first byte or rune of a word.
+func (m *bpe) symbol(word string) (id int32, size int) {
+	c := word[0]
+	if m.byteLevel {
+		return m.bytes[c], 1
+	}
+	if c < utf8.RuneSelf {
+		return m.ascii[c], 1
+	}
+	r, size := utf8.DecodeRuneInString(word)
+	if r == utf8.RuneError && size == 1 {
+		return none, 1
+	}
+	if id, ok := m.runes[r]; ok {
+		return id, size
+	}
+	return none, size
+}
+
+func (m *bpe) hasBytes(piece string) bool {
+	for i := range len(piece) {
+		if m.bytes[piece[i]] == none {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,205 @@
+// Package tokenizer turns text into token ids and back, as the tokenizer.json
+// of a Hugging Face folder says.
+//
+// [Load] reads a folder's file, [Parse] its bytes. [Tokenizer.Encode] gives what
+// a model is fed (with the special tokens of the file's template),
+// [Tokenizer.EncodePlain] leaves those out, [Tokenizer.Decode] goes back, and
+// [Tokenizer.Stream] goes back one id at a time for text that is being
+// generated. [Train] learns a new byte-level vocabulary.
+//
+// The model is byte-pair encoding in its two dialects: byte-level (GPT-2, Qwen,
+// Llama 3) over words cut by a pattern, and SentencePiece style (Llama 2, Phi-3)
+// over runes, with bytes as fallback. The steps are those of the file: added
+// tokens are cut out, the rest is normalized, cut into words, merged, and framed
+// by the template.
+//
+// # Limits
+//
+// One sequence, no pairs, truncation, padding or dropout; no Unigram or
+// WordPiece. Whatever a file asks for and this package does not do is an error
+// of Parse that names the key, its value and the choices; all of them at once.
+// A character that the vocabulary can spell in no way, not even in bytes, becomes
+// the unknown token, or nothing where the file has none.
+//
+// # Compatibility
+//
+// Ids and texts equal those of Hugging Face's tokenizers (checked against
+// 0.23.3), with two exceptions. Its Unicode tables are older than Go's, so that
+// characters added to Unicode since may be cut or normalized differently. And
+// Decode leaves out every special token when asked; tokenizers keeps those that
+// the file also has it look for in normalized text. Text that is not valid UTF-8,
+// which tokenizers cannot be given, is kept: an invalid byte counts as U+FFFD when
+// text is cut and as itself when it is encoded.
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// FileName is the name of the file that [Load] reads.
+const FileName = "tokenizer.json"
+
+// A Tokenizer is safe for use by several goroutines at once.
+type Tokenizer struct {
+	tokens    []token // by id
+	added     *addedTokens
+	normalize func(string) string
+	words     splitter // nil: a segment is one word
+	model     *bpe
+	prefix    []int // ids that the template puts before the text
+	suffix    []int // and after it
+	decoder   decoder
+}
+
+// token is one entry of the id table; ids that nothing claims have ok false.
+type token struct {
+	text    string
+	spelled string // what the decoder gets: for an added token looked for in normalized text, that form of it
+	ok      bool
+	special bool
+}
+
+// MissingError reports a folder without tokenizer.json.
+type MissingError struct {
+	Dir  string
+	Else string // another tokenizer file that is there instead, or ""
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("read %s: no such file", filepath.Join(e.Dir, FileName))
+}
+
+// Hint says how to come by the file.
+func (e *MissingError) Hint() string {
+	if e.Else == "" {
+		return "copy tokenizer.json from the model's repository into the folder"
+	}
+	return "the folder has " + e.Else + " only; in Python, AutoTokenizer.from_pretrained(dir, use_fast=True).save_pretrained(dir) writes tokenizer.json from it"
+}
+
+// Load reads dir/tokenizer.json. Without that file the error is a [*MissingError].
+func Load(dir string) (*Tokenizer, error) {
+	path := filepath.Join(dir, FileName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		missing := &MissingError{Dir: dir}
+		for _, other := range []string{"tokenizer.model", "vocab.json"} {
+			if _, err := os.Stat(filepath.Join(dir, other)); err == nil {
+				missing.Else = other
+				break
+			}
+		}
+		return nil, missing
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+// Parse reads the content of a tokenizer.json; name stands in its errors.
+func Parse(name string, data []byte) (*Tokenizer, error) {
+	doc := &document{name: name}
+	t := build(doc.root(data))
+	if err := doc.err(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// build reads the whole document; what is wrong with it is noted in the
+// document, and the result is only good when nothing is.
+func build(root node) *Tokenizer {
+	top := root.object("version", "truncation", "padding", "added_tokens", "normalizer",
+		"pre_tokenizer", "post_processor", "decoder", "model")
+	if v := top.get("version"); !v.null() && v.text() != "1.0" {
+		v.unsupported(`"1.0"`)
+	}
+	for _, key := range []string{"truncation", "padding"} {
+		if n := top.get(key); !n.null() {
+			n.unsupported("null")
+		}
+	}
+	t := &Tokenizer{normalize: readNormalizer(top.get("normalizer"))}
+	words, byteLevel := readPreTokenizer(top.get("pre_tokenizer"))
+	t.words = words
+	t.model = readModel(top.get("model"), byteLevel)
+	t.decoder = readDecoder(top.get("decoder"))
+	if root.doc.failed() {
+		return nil
+	}
+	if t.words == nil && t.model.markSplits() {
+		t.words = splitAtMarks
+	}
+	t.tokens = t.model.table()
+	t.added = readAdded(top.get("added_tokens"), t)
+	t.prefix, t.suffix = readTemplate(top.get("post_processor"), t)
+	return t
+}
+
+// Encode returns the ids of text with the special tokens that the file's
+// template adds, such as a first BOS. Special tokens written out in the text
+// become their ids.
+func (t *Tokenizer) Encode(text string) []int {
+	ids := make([]int, 0, len(t.prefix)+len(text)/3+len(t.suffix)+1)
+	ids = append(ids, t.prefix...)
+	ids = t.encode(ids, text)
+	return append(ids, t.suffix...)
+}
+
+// EncodePlain returns the ids of text alone, without what the template adds.
+func (t *Tokenizer) EncodePlain(text string) []int {
+	return t.encode(make([]int, 0, len(text)/3+1), text)
+}
+
+func (t *Tokenizer) encode(ids []int, text string) []int {
+	word := func(w string) { ids = t.model.append(ids, w) }
+	plain := func(segment string) {
+		switch {
+		case segment == "":
+		case t.words == nil:
+			word(segment)
+		default:
+			t.words(segment, word)
+		}
+	}
+	found := func(id int) { ids = append(ids, id) }
+	t.added.raw.cut(text, found, func(segment string) {
+		if t.normalize != nil {
+			segment = t.normalize(segment)
+		}
+		t.added.normalized.cut(segment, found, plain)
+	})
+	return ids
+}
+
+// Size returns the highest id plus one: the rows that an embedding needs at least.
+func (t *Tokenizer) Size() int { return len(t.tokens) }
+
+// ID returns the id of a token by its text in the file (in a byte-level file
+// "Ġthe", not " the").
+func (t *Tokenizer) ID(text string) (int, bool) {
+	if id, ok := t.added.ids[text]; ok {
+		return id, true
+	}
+	id, ok := t.model.vocab[text]
+	return int(id), ok
+}
+
+// Token returns the text in the file of the token with this id.
+func (t *Tokenizer) Token(id int) (string, bool) {
+	if id < 0 || id >= len(t.tokens) {
+		return "", false
+	}
+	return t.tokens[id].text, t.tokens[id].ok
+}
+
+// IsSpecial reports whether the file marks the token as special, as BOS and EOS
+// are: Decode leaves it out on request.
+func (t *Tokenizer) IsSpecial(id int) bool {
+	return id >= 0 && id < len(t.tokens) && t.tokens[id].special
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
 
@@ -87,15 +88,18 @@ var cases = []struct {
 	options convert.Options
 }{
 	{
-		"mamba2", testmodel.Options{Layers: 3, DType: checkpoints.BF16, Shards: 2, Tied: true},
+		"mamba2",
+		testmodel.Options{Layers: 3, DType: checkpoints.BF16, Shards: 2, Tied: true},
 		convert.Options{Mixer: "mamba2", Keep: "every:2", Seed: 1},
 	},
 	{
-		"hedgehog", testmodel.Options{Layers: 2, QKVBias: true},
+		"hedgehog",
+		testmodel.Options{Layers: 2, QKVBias: true},
 		convert.Options{Mixer: "hedgehog,window=4,feature_dim=6"},
 	},
 	{
-		"scratch-f16", testmodel.Options{Layers: 2, QKVBias: true},
+		"scratch-f16",
+		testmodel.Options{Layers: 2, QKVBias: true},
 		convert.Options{Mixer: "mamba2,conv=3", Keep: "last:1", Seeding: "scratch", DType: "f16"},
 	},
 }
@@ -155,6 +159,21 @@ func TestInherited(t *testing.T) {
 		if r, err := convert.Inspect(out); err != nil || len(r.Problems) > 0 || !r.Student {
 			t.Errorf("%s: inspect the output: got report %+v and error %v", tt.name, r, err)
 		}
+	}
+}
+
+// TestReal converts a model that was really trained, from one file and from shards.
+func TestReal(t *testing.T) {
+	o := convert.Options{Mixer: "hedgehog,window=16", Keep: "layers:0,4"}
+	single := convertTo(t, testdata.Shared(t, "stories260K-hf"), o)
+	sharded := convertTo(t, testdata.Shared(t, "stories260K-hf-sharded"), o)
+	for _, name := range []string{"model.safetensors", "config.json", "tokenizer.json"} {
+		if !bytes.Equal(contents(t, single)[name], contents(t, sharded)[name]) {
+			t.Errorf("%s differs between the model in one file and in shards", name)
+		}
+	}
+	if _, ok := open(t, single).Info("lm_head.weight"); ok {
+		t.Error("a tied head is written")
 	}
 }
 

@@ -1,4 +1,4 @@
-//go:build linux || darwin || freebsd
+//go:build (linux || darwin) && (amd64 || arm64)
 
 package main
 
@@ -16,7 +16,7 @@ func maxRSS(p *os.ProcessState) (int64, error) {
 		return 0, errors.New("the system does not say how much memory the process had")
 	}
 	if runtime.GOOS == "darwin" {
-		return int64(usage.Maxrss), nil
+		return usage.Maxrss, nil
 	}
-	return int64(usage.Maxrss) * 1024, nil
+	return usage.Maxrss * 1024, nil
 }

@@ -25,12 +25,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,19 +96,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// findGo asks the go command where the library is.
-func findGo() (string, error) {
-	out, err := exec.Command("go", "env", "GOROOT").Output()
-	root := strings.TrimSpace(string(out))
-	if err == nil && root == "" {
-		err = errors.New("it names no folder")
-	}
-	if err != nil {
-		return "", fmt.Errorf("go env GOROOT: %w", err)
-	}
-	return root, nil
 }
 
 func (o *options) train(ctx context.Context, stdout, stderr io.Writer) error {

@@ -85,7 +85,7 @@ func (o *options) prepare(stdout io.Writer) error {
 	goroot := o.goroot
 	if goroot == "" {
 		var err error
-		if goroot, err = findGo(); err != nil {
+		if goroot, err = gosource.Find(); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (o *options) prepare(stdout io.Writer) error {
 	}
 	train, held := gosource.Join(lib.Train), gosource.Join(lib.HeldOut)
 	source := fmt.Sprintf("%s: %d files (%d bytes) to train on, %d files (%d bytes) held out\n",
-		goVersion(goroot), len(lib.Train), len(train), len(lib.HeldOut), len(held))
+		gosource.Version(goroot), len(lib.Train), len(train), len(lib.HeldOut), len(held))
 	for name, data := range map[string][]byte{trainName: train, heldName: held, recipeName: recipe, sourceName: []byte(source)} {
 		if err := os.WriteFile(filepath.Join(o.work, name), data, 0o644); err != nil {
 			return err
@@ -106,16 +106,6 @@ func (o *options) prepare(stdout io.Writer) error {
 	}
 	fmt.Fprint(stdout, source)
 	return o.writeInit(stdout, lib.Train)
-}
-
-// goVersion is the release of an installation, "go1.27.4".
-func goVersion(goroot string) string {
-	data, err := os.ReadFile(filepath.Join(goroot, "VERSION"))
-	if err != nil {
-		return "an unreleased Go"
-	}
-	version, _, _ := strings.Cut(string(data), "\n")
-	return version
 }
 
 // writeInit makes the model that training starts from.

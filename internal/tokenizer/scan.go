@@ -8,7 +8,7 @@ import (
 
 // The patterns that published tokenizers cut words with, as their files spell
 // them, and our own for Go source. Each has a scanner written by hand in
-// scanners, which says the same as the regular expression and is much faster.
+// scanners, so that no backtracking engine reads the text of common files.
 const (
 	patternGPT2   = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 	patternQwen2  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`

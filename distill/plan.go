@@ -69,7 +69,7 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p.Teacher = paths.Teacher
-	teacher, _, err := describe(p.Teacher)
+	teacher, err := describe(p.Teacher)
 	if err != nil {
 		return nil, fmt.Errorf("teacher: %w", err)
 	}
@@ -111,7 +111,7 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 	origin = map[string]string{}
 	if paths.Student != "" {
 		p.Student = paths.Student
-		if p.student, _, err = describe(p.Student); err != nil {
+		if p.student, err = describe(p.Student); err != nil {
 			return nil, fmt.Errorf("student: %w", err)
 		}
 		for _, w := range p.student.Weights() {
@@ -140,25 +140,27 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 	return origin, nil
 }
 
-func describe(dir string) (*arch.Model, *checkpoints.Folder, error) {
+// describe reads what a model folder is, and checks that its tensors are there.
+func describe(dir string) (*arch.Model, error) {
 	folder, err := checkpoints.Open(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	defer func() { _ = folder.Close() }() // read only
 	m, err := arch.Describe(folder.Config().Bytes())
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", dir, err)
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	for _, w := range m.Weights() {
 		info, ok := folder.Info(w.Name)
 		if !ok {
-			return nil, nil, fmt.Errorf("%s: tensor %s is missing", dir, w.Name)
+			return nil, fmt.Errorf("%s: tensor %s is missing", dir, w.Name)
 		}
 		if !slices.Equal(info.Shape, w.Shape) {
-			return nil, nil, fmt.Errorf("%s: tensor %s: got shape %v, want %v", dir, w.Name, info.Shape, w.Shape)
+			return nil, fmt.Errorf("%s: tensor %s: got shape %v, want %v", dir, w.Name, info.Shape, w.Shape)
 		}
 	}
-	return m, folder, nil
+	return m, nil
 }
 
 // fit checks that a teacher can teach this student: same sizes, same vocabulary.
@@ -167,9 +169,12 @@ func fit(teacher, student *arch.Model) error {
 		key           string
 		teacher, want int
 	}{
-		{"vocab_size", teacher.Vocab, student.Vocab}, {"hidden_size", teacher.Hidden, student.Hidden},
-		{"num_hidden_layers", teacher.Layers, student.Layers}, {"num_attention_heads", teacher.Heads, student.Heads},
-		{"num_key_value_heads", teacher.KVHeads, student.KVHeads}, {"head_dim", teacher.HeadDim, student.HeadDim},
+		{"vocab_size", teacher.Vocab, student.Vocab},
+		{"hidden_size", teacher.Hidden, student.Hidden},
+		{"num_hidden_layers", teacher.Layers, student.Layers},
+		{"num_attention_heads", teacher.Heads, student.Heads},
+		{"num_key_value_heads", teacher.KVHeads, student.KVHeads},
+		{"head_dim", teacher.HeadDim, student.HeadDim},
 	} {
 		if f.teacher != f.want {
 			return fmt.Errorf("teacher and student do not fit: %s is %d and %d", f.key, f.teacher, f.want)

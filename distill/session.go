@@ -105,7 +105,11 @@ func (s *session) loadTeacher() error {
 	if !needed {
 		return nil
 	}
-	m, folder, err := describe(s.plan.Teacher)
+	m, err := describe(s.plan.Teacher)
+	if err != nil {
+		return err
+	}
+	folder, err := checkpoints.Open(s.plan.Teacher)
 	if err != nil {
 		return err
 	}

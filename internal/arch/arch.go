@@ -55,8 +55,10 @@ type Weight struct {
 	Group string // "embedding", "attention", "mixer", "norm", "mlp" or "head": how tables and train sets speak of it
 }
 
-// Queries and KeyValues are the widths of the projected queries and of the keys (or values).
-func (m *Model) Queries() int   { return m.Heads * m.HeadDim }
+// Queries is the width of the projected queries, all heads together.
+func (m *Model) Queries() int { return m.Heads * m.HeadDim }
+
+// KeyValues is the width of the projected keys, and that of the values.
 func (m *Model) KeyValues() int { return m.KVHeads * m.HeadDim }
 
 // Attention returns the name prefix of layer i's attention, without a final dot.
@@ -115,12 +117,22 @@ func (m *Model) Projections() []Projection {
 	}
 }
 
-// Names of the tensors outside attention; modules come without ".weight".
-func (m *Model) Embedding() string          { return m.names.embedding }
-func (m *Model) FinalNorm() string          { return m.names.finalNorm }
-func (m *Model) Head() string               { return m.names.head }
+// Embedding returns the name of the embedding tensor, [vocab, hidden].
+func (m *Model) Embedding() string { return m.names.embedding }
+
+// FinalNorm returns the name of the weight of the norm before the head.
+func (m *Model) FinalNorm() string { return m.names.finalNorm }
+
+// Head returns the name of the head's tensor; a tied model has none.
+func (m *Model) Head() string { return m.names.head }
+
+// AttentionNorm returns the name of the weight of the norm before layer i's mixer.
 func (m *Model) AttentionNorm(i int) string { return m.names.layer(i, m.names.attentionNorm) }
-func (m *Model) MLPNorm(i int) string       { return m.names.layer(i, m.names.mlpNorm) }
+
+// MLPNorm returns the name of the weight of the norm before layer i's MLP.
+func (m *Model) MLPNorm(i int) string { return m.names.layer(i, m.names.mlpNorm) }
+
+// MLP returns the names of layer i's gate, up and down modules, without ".weight".
 func (m *Model) MLP(i int) (gate, up, down string) {
 	return m.names.layer(i, m.names.gate), m.names.layer(i, m.names.up), m.names.layer(i, m.names.down)
 }

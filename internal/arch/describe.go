@@ -91,8 +91,12 @@ func checkSizes(m *Model, c *rawConfig) error {
 		key   string
 		value int
 	}{
-		{"vocab_size", m.Vocab}, {"hidden_size", m.Hidden}, {"num_hidden_layers", m.Layers},
-		{"intermediate_size", m.FFN}, {"num_attention_heads", m.Heads}, {"num_key_value_heads", m.KVHeads},
+		{"vocab_size", m.Vocab},
+		{"hidden_size", m.Hidden},
+		{"num_hidden_layers", m.Layers},
+		{"intermediate_size", m.FFN},
+		{"num_attention_heads", m.Heads},
+		{"num_key_value_heads", m.KVHeads},
 	} {
 		if f.value <= 0 {
 			return fmt.Errorf("config.json: %s is %d, want > 0", f.key, f.value)

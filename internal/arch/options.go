@@ -178,11 +178,11 @@ func (x *Mixer) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("mixer: name: %w", err)
 	}
 	delete(raw, "name")
-	spec := name
+	spec := []string{name}
 	for _, key := range slices.Sorted(maps.Keys(raw)) {
-		spec += "," + key + "=" + strings.Trim(string(raw[key]), `"`)
+		spec = append(spec, key+"="+strings.Trim(string(raw[key]), `"`))
 	}
-	parsed, err := ParseMixer(spec)
+	parsed, err := ParseMixer(strings.Join(spec, ","))
 	if err != nil {
 		return err
 	}

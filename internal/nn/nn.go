@@ -93,8 +93,10 @@ func (n Net) Step(ids *Node, rotation ops.Rotation, seen *Node, capacity int, st
 type Target int
 
 const (
-	PreO  Target = iota // the concatenated heads, before o_proj
-	PostO               // after o_proj, the teacher's by its own, the student's by its own
+	// PreO compares the concatenated heads, before o_proj.
+	PreO Target = iota
+	// PostO compares what o_proj makes of them, each model's own.
+	PostO
 )
 
 // Aligned is one converted layer's pair of outputs, teacher-forced: both mixers

@@ -14,6 +14,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -82,7 +83,7 @@ type Trainer struct {
 func New(s Setup) (*Trainer, error) {
 	t := &Trainer{Setup: s}
 	if len(s.Tensors) == 0 {
-		return nil, fmt.Errorf("nothing to train")
+		return nil, errors.New("nothing to train")
 	}
 	for _, x := range s.Tensors {
 		v := s.Params.Variable(x.Name)

@@ -1,0 +1,186 @@
+package arch_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+)
+
+// config returns a small Llama's config.json with some keys replaced; a nil value takes the key away.
+func config(t *testing.T, changes map[string]any) []byte {
+	t.Helper()
+	c := map[string]any{
+		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama",
+		"vocab_size": 32, "hidden_size": 24, "num_hidden_layers": 2, "intermediate_size": 40,
+		"num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "bos_token_id": 1, "eos_token_id": 2,
+	}
+	for k, v := range changes {
+		c[k] = v
+		if v == nil {
+			delete(c, k)
+		}
+	}
+	data, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestDescribeErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		changes map[string]any
+		want    string
+	}{
+		{"missing size", map[string]any{"hidden_size": nil}, "hidden_size is 0, want > 0"},
+		{"groups", map[string]any{"num_key_value_heads": 3}, "num_attention_heads (4) is not a multiple of num_key_value_heads (3)"},
+		{"no head_dim", map[string]any{"hidden_size": 25}, "hidden_size (25) is not a multiple of num_attention_heads (4)"},
+		{"odd head_dim", map[string]any{"head_dim": 7}, "head_dim is 7, want an even number"},
+		{"epsilon", map[string]any{"rms_norm_eps": 0}, "rms_norm_eps is 0, want > 0"},
+		{"activation", map[string]any{"hidden_act": "relu"}, `hidden_act is "relu", want "silu"`},
+		{"rope scaling", map[string]any{"rope_scaling": map[string]any{"rope_type": "yarn"}}, `rope_scaling.rope_type is "yarn", want "default"`},
+		{"rope, legacy key", map[string]any{"rope_scaling": map[string]any{"type": "linear"}}, `rope_scaling.rope_type is "linear"`},
+		{"rope, v5 key", map[string]any{"rope_parameters": map[string]any{"rope_type": "llama3"}}, `rope_parameters.rope_type is "llama3"`},
+		{"theta", map[string]any{"rope_theta": -1.0}, "rope_theta is -1, want > 1"},
+		{"quantized", map[string]any{"quantization_config": map[string]any{"quant_method": "awq"}}, "quantized weights are not supported"},
+		{"wrong type", map[string]any{"vocab_size": "many"}, "vocab_size"},
+		{"student without mixers", map[string]any{"model_type": "linearize", "teacher_architectures": []string{"LlamaForCausalLM"}}, "mixers has 0 entries, want one for each of the 2 layers"},
+		{"student with an option of the future", map[string]any{
+			"model_type": "linearize", "teacher_architectures": []string{"LlamaForCausalLM"},
+			"mixers": []any{map[string]any{"name": "softmax"}, map[string]any{"name": "mamba2", "warp": 9}},
+		}, `mamba2 has no option "warp"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := arch.Describe(config(t, tt.changes))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Describe() = %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+	_, err := arch.Describe(config(t, map[string]any{"architectures": []string{"T5ForConditionalGeneration"}}))
+	if _, ok := errors.AsType[*arch.UnsupportedError](err); !ok {
+		t.Errorf("Describe() = %v, want an *UnsupportedError", err)
+	}
+}
+
+// Transformers 4 and 5 spell the same rope differently.
+func TestRopeSpellings(t *testing.T) {
+	for name, changes := range map[string]map[string]any{
+		"v4":                {"rope_theta": 5e5, "rope_scaling": nil},
+		"v5":                {"rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 5e5}},
+		"both":              {"rope_theta": 5e5, "rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 5e5}},
+		"v4 default type":   {"rope_theta": 5e5, "rope_scaling": map[string]any{"rope_type": "default"}},
+		"v5 over top level": {"rope_theta": 7.0, "rope_parameters": map[string]any{"rope_theta": 5e5}},
+	} {
+		m, err := arch.Describe(config(t, changes))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if want := (arch.Rope{Theta: 5e5, Dim: 6}); m.Rope != want {
+			t.Errorf("%s: got %+v, want %+v", name, m.Rope, want)
+		}
+	}
+}
+
+func TestWeights(t *testing.T) {
+	m, err := arch.Describe(config(t, map[string]any{
+		"head_dim": 8, "attention_bias": true, "mlp_bias": true, "eos_token_id": []int{2, 3},
+		"model_type": "linearize", "teacher_architectures": []string{"LlamaForCausalLM"},
+		"mixers": []any{map[string]any{"name": "softmax"}, map[string]any{"name": "hedgehog", "window": 4}},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]int{}
+	for _, w := range m.Weights() {
+		got[w.Name] = w.Shape
+	}
+	for name, shape := range map[string][]int{
+		"model.embed_tokens.weight":                           {32, 24},
+		"lm_head.weight":                                      {32, 24},
+		"model.layers.0.self_attn.q_proj.weight":              {32, 24},
+		"model.layers.0.self_attn.k_proj.bias":                {16},
+		"model.layers.0.self_attn.o_proj.weight":              {24, 32},
+		"model.layers.0.self_attn.o_proj.bias":                {24},
+		"model.layers.1.mlp.down_proj.bias":                   {24},
+		"model.layers.1.self_attn.mixer.feature_map_q.weight": {4, 8, 8},
+		"model.layers.1.self_attn.mixer.window_factors":       {4},
+		"model.layers.1.post_attention_layernorm.weight":      {24},
+	} {
+		if diff := cmp.Diff(shape, got[name]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if _, ok := got["model.layers.0.self_attn.mixer.window_factors"]; ok {
+		t.Error("a softmax layer has a mixer tensor")
+	}
+	if diff := cmp.Diff([]int{2, 3}, m.EOS); diff != "" {
+		t.Errorf("EOS (-want +got):\n%s", diff)
+	}
+	// Keys and values of two heads of 8 for every token, against a memory that stays.
+	if a, b := m.Mixers[0].StateBytes(m, 100), m.Mixers[0].StateBytes(m, 200); a != 2*2*100*8*4 || b != 2*a {
+		t.Errorf("softmax state: got %d and %d bytes for 100 and 200 tokens", a, b)
+	}
+	if a, b := m.Mixers[1].StateBytes(m, 100), m.Mixers[1].StateBytes(m, 200); a != b || a != 4*(4*16*8+4*16+2*2*4*8) {
+		t.Errorf("hedgehog state: got %d and %d bytes for 100 and 200 tokens", a, b)
+	}
+}
+
+func TestParseMixer(t *testing.T) {
+	for spec, want := range map[string]string{
+		"mamba2":                         "mamba2",
+		"mamba2,conv=2":                  "mamba2",
+		"mamba2,conv=4,gate=false":       "mamba2,conv=4,gate=false",
+		"hedgehog,affine":                "hedgehog,affine=true",
+		"hedgehog,window=16,affine=true": "hedgehog,window=16,affine=true",
+		"softmax":                        "softmax",
+	} {
+		x, err := arch.ParseMixer(spec)
+		if err != nil || x.String() != want {
+			t.Errorf("ParseMixer(%q) = %q, %v; want %q", spec, x, err, want)
+			continue
+		}
+		data, err := json.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back arch.Mixer
+		if err := json.Unmarshal(data, &back); err != nil || !back.Equal(x) {
+			t.Errorf("%s: through JSON: %v, %v", spec, back, err)
+		}
+	}
+	for spec, want := range map[string]string{
+		"mamba":                "there is no such mixer",
+		"":                     "there is no such mixer",
+		"mamba2,width=4":       `mamba2 has no option "width"`,
+		"mamba2,conv=-1":       `conv is "-1", want an integer >= 0`,
+		"mamba2,conv":          `conv is "", want an integer`,
+		"mamba2,gate=maybe":    `gate is "maybe", want true or false`,
+		"mamba2,conv=2,conv=3": "option conv is given twice",
+		"hedgehog,window=16,":  `hedgehog has no option ""`,
+		"softmax,window=3":     `softmax has no option "window"`,
+	} {
+		_, err := arch.ParseMixer(spec)
+		if _, ok := errors.AsType[*arch.MixerError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseMixer(%q) = %v, want a *MixerError with %q", spec, err, want)
+		}
+	}
+}
+
+func FuzzDescribe(f *testing.F) {
+	f.Add([]byte(`{"architectures":["LlamaForCausalLM"],"vocab_size":4,"hidden_size":4,"num_hidden_layers":1,"intermediate_size":4,"num_attention_heads":2}`))
+	f.Add([]byte(`{"architectures":["x"],"eos_token_id":[1,"2"]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := arch.Describe(data)
+		if err == nil && (m == nil || len(m.Mixers) != m.Layers) {
+			t.Fatalf("Describe(%s) = %+v without an error", data, m)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 // Package gosource reads the source of the Go standard library as a corpus of
 // text: what the demo's teacher was trained on, and what its students are.
 //
+//   - [Find] asks where Go is on this machine.
 //   - [Read] collects the library of a Go installation, one document per file, and
 //     sets about one file in 32 aside: which ones depends on their paths alone. A
 //     teacher trained elsewhere and a student trained here agree on them.
@@ -21,11 +22,13 @@ package gosource
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -52,10 +55,49 @@ type Document struct {
 // part of them is a fair sample.
 type Library struct{ Train, HeldOut []Document }
 
+// MissingError reports a machine on which no Go was found.
+type MissingError struct{ err error }
+
+func (e *MissingError) Error() string { return fmt.Sprintf("go env GOROOT: %v", e.err) }
+
+func (e *MissingError) Unwrap() error { return e.err }
+
+// Hint says what else there is.
+func (*MissingError) Hint() string {
+	return "install Go (https://go.dev/dl), whose library is the text, or give another text with --text FILE"
+}
+
+// Find returns the folder of this machine's Go: what the variable GOROOT says, or
+// the go command. The error is a [*MissingError].
+func Find() (goroot string, err error) {
+	if root := os.Getenv("GOROOT"); root != "" {
+		return root, nil
+	}
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	root := strings.TrimSpace(string(out))
+	if err == nil && root == "" {
+		err = errors.New("it names no folder")
+	}
+	if err != nil {
+		return "", &MissingError{err}
+	}
+	return root, nil
+}
+
+// Version is the release of an installation, "go1.27.4".
+func Version(goroot string) string {
+	data, err := os.ReadFile(filepath.Join(goroot, "VERSION"))
+	if err != nil {
+		return "an unreleased Go"
+	}
+	version, _, _ := strings.Cut(string(data), "\n")
+	return version
+}
+
 // Read collects the library below goroot/src.
 func Read(goroot string) (*Library, error) {
 	src := os.DirFS(filepath.Join(goroot, "src"))
-	lib := &Library{}
+	var docs []Document
 	err := fs.WalkDir(src, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -69,25 +111,33 @@ func Read(goroot string) (*Library, error) {
 		if err != nil {
 			return err
 		}
-		text, ok := prose(data)
-		switch {
-		case !ok:
-		case heldOut(name):
-			lib.HeldOut = append(lib.HeldOut, Document{name, text})
-		default:
-			lib.Train = append(lib.Train, Document{name, text})
+		if text, ok := prose(data); ok {
+			docs = append(docs, Document{name, text})
 		}
 		return nil
 	})
-	if err == nil && len(lib.Train) == 0 {
+	if err == nil && len(docs) == 0 {
 		err = errors.New("there is no Go source")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the standard library of %s: %w", goroot, err)
 	}
+	return Split(docs), nil
+}
+
+// Split sets documents aside by the hash of their paths and orders both parts by it.
+func Split(docs []Document) *Library {
+	lib := &Library{}
+	for _, d := range docs {
+		if heldOut(d.Path) {
+			lib.HeldOut = append(lib.HeldOut, d)
+		} else {
+			lib.Train = append(lib.Train, d)
+		}
+	}
 	shuffle(lib.Train)
 	shuffle(lib.HeldOut)
-	return lib, nil
+	return lib
 }
 
 // leftOut reports whether a folder holds no source of the library.
@@ -122,18 +172,22 @@ func prose(data []byte) (string, bool) {
 	return text, text != ""
 }
 
-func hash(name string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name)) // never fails
-	return h.Sum64()
+// hash gives a path two numbers that have nothing to do with each other.
+func hash(name string) (side, order uint64) {
+	sum := sha256.Sum256([]byte(name))
+	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
 }
 
-// heldOut uses the high bits, the order of [shuffle] the low ones.
-func heldOut(name string) bool { return hash(name)>>32%heldOutOf == 0 }
+func heldOut(name string) bool {
+	side, _ := hash(name)
+	return side%heldOutOf == 0
+}
 
 func shuffle(docs []Document) {
 	slices.SortFunc(docs, func(a, b Document) int {
-		return cmp.Or(cmp.Compare(uint32(hash(a.Path)), uint32(hash(b.Path))), strings.Compare(a.Path, b.Path))
+		_, x := hash(a.Path)
+		_, y := hash(b.Path)
+		return cmp.Or(cmp.Compare(x, y), strings.Compare(a.Path, b.Path))
 	})
 }
 

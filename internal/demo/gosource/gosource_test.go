@@ -80,7 +80,7 @@ func TestSplit(t *testing.T) {
 	for _, d := range lib.HeldOut[:3] {
 		paths = append(paths, d.Path)
 	}
-	if diff := cmp.Diff([]string{"p576/f.go", "p467/f.go", "p457/f.go"}, paths); diff != "" {
+	if diff := cmp.Diff([]string{"p478/f.go", "p624/f.go", "p405/f.go"}, paths); diff != "" {
 		t.Errorf("first held-out files (-want +got):\n%s", diff)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -15,7 +14,7 @@ import (
 // loadedModel is a model folder on an engine, ready to run.
 type loadedModel struct {
 	net     nn.Net
-	store   *model.Store
+	store   *nn.Store
 	backend compute.Backend
 }
 
@@ -30,7 +29,7 @@ func loadModel(dir, engineSpec string) (_ *loadedModel, err error) {
 	if err != nil {
 		return nil, invalid(fmt.Errorf("read %s: %w", dir, err))
 	}
-	m := &loadedModel{store: model.NewStore()}
+	m := &loadedModel{store: nn.NewStore()}
 	if m.backend, err = engine.Open(engineSpec); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
-	"github.com/seed-1411d8c0/linearize/internal/generate"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
@@ -68,12 +68,12 @@ func (c *logitsCmd) run(cmd *cobra.Command, dir string) error {
 	if err := c.checkIDs(ids, vocab); err != nil {
 		return invalid(err)
 	}
-	g, err := generate.New(m.backend, m.store, m.net, false)
+	d, err := infer.NewDecoder(infer.Model{Backend: m.backend, Store: m.store, Net: m.net})
 	if err != nil {
 		return err
 	}
-	defer g.Finalize()
-	logits, err := c.compute(cmd, g, ids)
+	defer d.Finalize()
+	logits, err := c.compute(cmd, d, ids)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (c *logitsCmd) checkIDs(ids [][]int, vocab int) error {
 	return nil
 }
 
-func (c *logitsCmd) compute(cmd *cobra.Command, g *generate.Generator, ids [][]int) ([]float32, error) {
+func (c *logitsCmd) compute(cmd *cobra.Command, d *infer.Decoder, ids [][]int) ([]float32, error) {
 	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
 	total := len(ids)
 	if c.step {
@@ -188,11 +188,11 @@ func (c *logitsCmd) compute(cmd *cobra.Command, g *generate.Generator, ids [][]i
 		return ctx.Err()
 	}
 	if c.step {
-		return g.Steps(ids, told)
+		return d.Steps(ids, told)
 	}
 	var all []float32
 	for i, row := range ids { // one by one: memory is that of one sequence
-		logits, err := g.Forward(row)
+		logits, err := d.Forward(row)
 		if err := errors.Join(err, told(i+1)); err != nil {
 			return nil, err
 		}

@@ -14,56 +14,45 @@ package eval
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 )
 
 // Options say how a model is measured.
 type Options struct {
-	SeqLen int // tokens of a window
-	Batch  int // windows at once: memory and speed, never the result
-	// Live is for weights that change during the evaluator's life, as in training;
-	// without it an engine may build their values into its code.
-	Live bool
+	SeqLen int  // tokens of a window
+	Batch  int  // windows at once: memory and speed, never the result
+	Live   bool // the weights change during the evaluator's life, as in training
 }
 
 // Evaluator measures one model. It is for one goroutine.
 type Evaluator struct {
-	o     Options
-	vocab int
-	exec  *model.Exec
+	o      Options
+	vocab  int
+	losses *infer.Losses
 }
 
 // New returns an evaluator for a model whose weights are in the store.
-func New(backend compute.Backend, store *model.Store, net nn.Net, o Options) (*Evaluator, error) {
+func New(backend compute.Backend, store *nn.Store, net nn.Net, o Options) (*Evaluator, error) {
 	if o.SeqLen < 1 || o.Batch < 1 {
 		return nil, fmt.Errorf("eval: seq_len is %d and batch %d, want > 0", o.SeqLen, o.Batch)
 	}
-	exec, err := model.NewExec(backend, store, func(_ *model.Scope, ids, targets *graph.Node) *graph.Node {
-		if o.Live {
-			store.SetTraining(ids.Graph(), true) // variables stay parameters on every engine
-		}
-		logits, _ := net.Forward(ids, nn.Options{})
-		return nn.CrossEntropy(logits, targets)
-	})
+	losses, err := infer.NewLosses(infer.Model{Backend: backend, Store: store, Net: net, Live: o.Live})
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	return &Evaluator{o: o, vocab: net.Model.Vocab, exec: exec}, nil
+	return &Evaluator{o: o, vocab: net.Model.Vocab, losses: losses}, nil
 }
 
 // Finalize frees the compiled graph; the weights belong to the store.
-func (e *Evaluator) Finalize() { e.exec.Finalize() }
+func (e *Evaluator) Finalize() { e.losses.Finalize() }
 
 // Perplexity measures the model on all windows of a corpus. Progress, unless nil,
 // is told after each batch how many windows are done. A loss that is not finite is
@@ -101,14 +90,8 @@ func (e *Evaluator) batch(c *data.Corpus, first, n int) ([]float64, error) {
 	if id := max(slices.Max(inputs), slices.Max(targets)); int(id) >= e.vocab {
 		return nil, &VocabError{int(id), e.vocab}
 	}
-	loss, err := e.exec.Call1(
-		tensors.FromFlatDataAndDimensions(inputs, e.o.Batch, e.o.SeqLen),
-		tensors.FromFlatDataAndDimensions(targets, e.o.Batch, e.o.SeqLen))
+	all, err := e.losses.Of(inputs, targets, e.o.Batch, e.o.SeqLen)
 	if err != nil {
-		return nil, err
-	}
-	all, err := tensors.CopyFlatData[float32](loss)
-	if err := errors.Join(err, loss.FinalizeAll()); err != nil {
 		return nil, err
 	}
 	means := make([]float64, n)

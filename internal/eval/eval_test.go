@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/gomlx/ml/model"
-
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/data"
@@ -170,7 +168,7 @@ func TestMinus(t *testing.T) {
 	}
 }
 
-func load(t *testing.T, dir string) (nn.Net, *model.Store) {
+func load(t *testing.T, dir string) (nn.Net, *nn.Store) {
 	t.Helper()
 	folder, err := checkpoints.Open(dir)
 	if err != nil {
@@ -181,7 +179,7 @@ func load(t *testing.T, dir string) (nn.Net, *model.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := model.NewStore()
+	store := nn.NewStore()
 	t.Cleanup(store.Finalize)
 	params, err := nn.LoadParams(store, "model", folder, m, nil)
 	if err != nil {
@@ -190,7 +188,7 @@ func load(t *testing.T, dir string) (nn.Net, *model.Store) {
 	return nn.Net{Model: m, Weights: params}, store
 }
 
-func newEvaluator(t *testing.T, net nn.Net, store *model.Store, o eval.Options) *eval.Evaluator {
+func newEvaluator(t *testing.T, net nn.Net, store *nn.Store, o eval.Options) *eval.Evaluator {
 	t.Helper()
 	e, err := eval.New(enginetest.Open(t), store, net, o)
 	if err != nil {

@@ -1,20 +1,8 @@
 // Package generate continues token sequences with one model.
 //
-// A [Generator] holds a model's two compiled forms: the one that reads a whole
-// prompt at once and the one that takes a single token. [Generator.Generate] goes
-// from prompt ids to new ids, [Generator.Text] from text to text. [Session] is the
-// machinery below them, a batch of sequences and the state that follows their
-// last token, for callers that choose the tokens themselves. [Generator.Forward]
-// and [Generator.Steps] give the logits of given tokens, in either form.
-//
-// The state stays on the device: it goes into a step as it came out of the one
-// before. Linear mixers carry a state of fixed size; a softmax layer carries a
-// cache with room for a number of tokens that is fixed when a session starts.
-//
-// # Limits
-//
-// Sequences of one batch have the same length. Each length of prompt is compiled
-// anew: on engines where that takes seconds, the first call of a length does.
+// [Generator.Generate] goes from prompt ids to new ids, [Generator.Text] from text
+// to text. Logits and states come from a [infer.Decoder]; here is what chooses a
+// token from logits ([Sampling]), and what ends a text ([StopIDs]).
 package generate
 
 import (
@@ -24,49 +12,26 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
-	"github.com/seed-1411d8c0/linearize/internal/nn/mixers"
-	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 )
 
-// Generator runs one model. It is for one goroutine.
-type Generator struct {
-	backend compute.Backend
-	store   *model.Store
-	net     nn.Net
-	live    bool
-
-	prefill map[int]*model.Exec // by the capacity of the states that it returns
-	step    *model.Exec
-	forward *model.Exec // nil until the first Forward
-}
+// Generator continues sequences. It is for one goroutine.
+type Generator struct{ decoder *infer.Decoder }
 
 // New returns a generator for a model whose weights are in the store. Set live
-// when the weights change during the generator's life, as in training; without
-// it an engine may build their values into its code.
-func New(backend compute.Backend, store *model.Store, net nn.Net, live bool) (*Generator, error) {
-	g := &Generator{backend: backend, store: store, net: net, live: live, prefill: map[int]*model.Exec{}}
-	var err error
-	if g.step, err = model.NewExec(backend, store, g.buildStep); err != nil {
+// when the weights change during the generator's life, as in training.
+func New(backend compute.Backend, store *nn.Store, net nn.Net, live bool) (*Generator, error) {
+	d, err := infer.NewDecoder(infer.Model{Backend: backend, Store: store, Net: net, Live: live})
+	if err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
 	}
-	return g, nil
+	return &Generator{d}, nil
 }
 
 // Finalize frees the compiled graphs; the weights belong to the store.
-func (g *Generator) Finalize() {
-	g.step.Finalize()
-	if g.forward != nil {
-		g.forward.Finalize()
-	}
-	for _, exec := range g.prefill {
-		exec.Finalize()
-	}
-}
+func (g *Generator) Finalize() { g.decoder.Finalize() }
 
 // Options say how a sequence is continued.
 type Options struct {
@@ -79,7 +44,7 @@ type Options struct {
 // included. Each is given to each, unless that is nil, as soon as it is chosen. On
 // an error, also that of a context that was cancelled, the ids so far are returned
 // with it.
-func (g *Generator) Generate(ctx context.Context, prompt []int, o Options, each func(id int) error) ([]int, error) {
+func (g *Generator) Generate(ctx context.Context, prompt []int, o Options, each func(id int) error) (ids []int, err error) {
 	if o.MaxTokens < 1 {
 		return nil, fmt.Errorf("generate: max tokens is %d, want > 0", o.MaxTokens)
 	}
@@ -87,12 +52,11 @@ func (g *Generator) Generate(ctx context.Context, prompt []int, o Options, each 
 	if err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
 	}
-	s, logits, err := g.Prefill([][]int{prompt}, len(prompt)+o.MaxTokens)
+	s, logits, err := g.decoder.Prefill([][]int{prompt}, len(prompt)+o.MaxTokens)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("generate: %w", err)
 	}
-	defer s.Close()
-	var ids []int
+	defer func() { err = errors.Join(err, s.Close()) }()
 	for {
 		if err := ctx.Err(); err != nil {
 			return ids, err
@@ -111,58 +75,7 @@ func (g *Generator) Generate(ctx context.Context, prompt []int, o Options, each 
 			return ids, nil
 		}
 		if logits, err = s.Step([]int{id}); err != nil {
-			return ids, err
+			return ids, fmt.Errorf("generate: %w", err)
 		}
 	}
 }
-
-// prefillFor returns the executor whose softmax layers return caches of this
-// capacity.
-func (g *Generator) prefillFor(capacity int) (*model.Exec, error) {
-	if exec, ok := g.prefill[capacity]; ok {
-		return exec, nil
-	}
-	exec, err := model.NewExec(g.backend, g.store, func(_ *model.Scope, ids *graph.Node) []*graph.Node {
-		g.prepare(ids.Graph())
-		logits, states := g.net.Forward(ids, nn.Options{KeepState: true, Capacity: capacity, LastOnly: true})
-		return append([]*graph.Node{logits}, flatten(states)...)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("generate: %w", err)
-	}
-	g.prefill[capacity] = exec
-	return exec, nil
-}
-
-// buildStep is the graph of one token: in are its ids, the rotary tables of its
-// position, the number of tokens before it, and the states.
-func (g *Generator) buildStep(_ *model.Scope, in []*graph.Node) []*graph.Node {
-	g.prepare(in[0].Graph())
-	rotation := ops.Rotation{Cos: in[1], Sin: in[2]}
-	states := make([][]*graph.Node, g.net.Model.Layers)
-	rest, capacity := in[4:], 0
-	for i, mixer := range g.net.Model.Mixers {
-		n := len(mixer.State(g.net.Model, 0))
-		states[i], rest = rest[:n], rest[n:]
-		if mixer.Name == arch.Softmax {
-			capacity = states[i][0].Shape().Dim(2)
-		}
-	}
-	logits, next := g.net.Step(in[0], rotation, in[3], capacity, states)
-	return append([]*graph.Node{logits}, slices.Concat(next...)...)
-}
-
-func (g *Generator) prepare(gr *graph.Graph) {
-	if g.live {
-		g.store.SetTraining(gr, true) // variables stay parameters on every engine
-	}
-}
-
-func flatten(states []mixers.State) (all []*graph.Node) {
-	for _, s := range states {
-		all = append(all, s.Tensors...)
-	}
-	return all
-}
-
-var errNoPrompt = errors.New("generate: the prompt has no tokens, want at least one")

@@ -14,6 +14,13 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
+// Store holds the variables of the models that run together, under this name for
+// packages that build no graphs.
+type Store = model.Store
+
+// NewStore returns an empty store.
+func NewStore() *Store { return model.NewStore() }
+
 // Params are the tensors of one model as fp32 variables of a GoMLX store, named
 // scope + "/" + checkpoint name.
 type Params struct {

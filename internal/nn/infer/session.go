@@ -1,4 +1,4 @@
-package generate
+package infer
 
 import (
 	"errors"
@@ -19,16 +19,17 @@ const roundTo = 64
 // Session is a batch of sequences of equal length and the state that follows
 // their last token.
 type Session struct {
-	g               *Generator
+	d               *Decoder
 	batch, capacity int
 	seen            int
 	states          []*tensors.Tensor // of all layers, in the order of the layers
 }
 
-// Start returns a session before its first token, with room for capacity tokens.
-func (g *Generator) Start(batch, capacity int) *Session {
-	s := &Session{g: g, batch: batch, capacity: roundUp(capacity)}
-	m := g.net.Model
+// Start returns a session before its first token, with room for at least capacity
+// tokens.
+func (d *Decoder) Start(batch, capacity int) *Session {
+	s := &Session{d: d, batch: batch, capacity: roundUp(capacity)}
+	m := d.Net.Model
 	for _, mixer := range m.Mixers {
 		for _, state := range mixer.State(m, s.capacity) {
 			dims := append([]int{batch}, state.Shape...)
@@ -40,54 +41,51 @@ func (g *Generator) Start(batch, capacity int) *Session {
 
 // Prefill reads the prompts, all of one length, and returns the session after them
 // with the logits of their last tokens, [B·V] in row order. The session has room
-// for capacity tokens, the prompt's included.
-func (g *Generator) Prefill(prompts [][]int, capacity int) (*Session, []float32, error) {
-	if len(prompts) == 0 || len(prompts[0]) == 0 {
-		return nil, nil, errNoPrompt
+// for at least capacity tokens, the prompt's included.
+func (d *Decoder) Prefill(prompts [][]int, capacity int) (*Session, []float32, error) {
+	t, err := oneLength(prompts)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read prompt: %w", err)
 	}
-	t := len(prompts[0])
-	s := &Session{g: g, batch: len(prompts), capacity: roundUp(max(capacity, t)), seen: t}
 	var ids []int32
 	for _, p := range prompts {
-		if len(p) != t {
-			return nil, nil, fmt.Errorf("generate: prompts have %d and %d tokens, want one length", t, len(p))
-		}
-		row, err := g.checked(p)
+		row, err := d.checked(p)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("read prompt: %w", err)
 		}
 		ids = append(ids, row...)
 	}
-	exec, err := g.prefillFor(s.capacity)
+	s := &Session{d: d, batch: len(prompts), capacity: roundUp(max(capacity, t)), seen: t}
+	exec, err := d.prefillFor(s.capacity)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("read prompt: %w", err)
 	}
 	out, err := exec.Call(tensors.FromFlatDataAndDimensions(ids, s.batch, t))
 	if err != nil {
-		return nil, nil, fmt.Errorf("generate: read prompt: %w", err)
+		return nil, nil, fmt.Errorf("read prompt: %w", err)
 	}
 	s.states = out[1:]
 	logits, err := take(out[0])
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("generate: read prompt: %w", err), s.Close())
+		return nil, nil, errors.Join(fmt.Errorf("read prompt: %w", err), s.Close())
 	}
 	return s, logits, nil
 }
 
 // Step appends one token to each sequence and returns the logits of what follows,
-// [B·V] in row order. After an error the session cannot go on.
+// [B·V] in row order. After an error of the engine the session cannot go on.
 func (s *Session) Step(ids []int) ([]float32, error) {
 	if len(ids) != s.batch {
-		return nil, fmt.Errorf("generate: got %d tokens for %d sequences", len(ids), s.batch)
+		return nil, fmt.Errorf("token %d: got %d ids for %d sequences", s.seen, len(ids), s.batch)
 	}
 	if s.seen == s.capacity {
-		return nil, fmt.Errorf("generate: token %d does not fit, the session has room for %d", s.seen, s.capacity)
+		return nil, fmt.Errorf("token %d does not fit, the session has room for %d", s.seen, s.capacity)
 	}
-	row, err := s.g.checked(ids)
+	row, err := s.d.checked(ids)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("token %d: %w", s.seen, err)
 	}
-	rope := s.g.net.Model.Rope
+	rope := s.d.Net.Model.Rope
 	cos, sin := ops.RotaryTable(rope, s.seen, 1)
 	args := []any{
 		tensors.FromFlatDataAndDimensions(row, s.batch, 1),
@@ -96,16 +94,16 @@ func (s *Session) Step(ids []int) ([]float32, error) {
 		tensors.FromScalar(int32(s.seen)),
 	}
 	for _, state := range s.states {
-		donated, err := graph.DonateTensorBuffer(state, s.g.backend, 0)
+		donated, err := graph.DonateTensorBuffer(state, s.d.Backend, 0)
 		if err != nil {
-			return nil, fmt.Errorf("generate: token %d: %w", s.seen, err)
+			return nil, fmt.Errorf("token %d: %w", s.seen, err)
 		}
 		args = append(args, donated)
 	}
 	s.states = nil // they belong to the step now
-	out, err := s.g.step.Call(args...)
+	out, err := s.d.step.Call(args...)
 	if err != nil {
-		return nil, fmt.Errorf("generate: token %d: %w", s.seen, err)
+		return nil, fmt.Errorf("token %d: %w", s.seen, err)
 	}
 	s.states = out[1:]
 	s.seen++
@@ -123,25 +121,6 @@ func (s *Session) Close() error {
 	}
 	s.states = nil
 	return errors.Join(errs...)
-}
-
-// checked converts ids for the device: an engine does not say when one is out of
-// range.
-func (g *Generator) checked(ids []int) ([]int32, error) {
-	out := make([]int32, len(ids))
-	for i, id := range ids {
-		if id < 0 || id >= g.net.Model.Vocab {
-			return nil, fmt.Errorf("generate: token %d has id %d, want 0 to %d", i, id, g.net.Model.Vocab-1)
-		}
-		out[i] = int32(id)
-	}
-	return out, nil
-}
-
-// take copies a result to the host and frees it on the device.
-func take(t *tensors.Tensor) ([]float32, error) {
-	data, err := tensors.CopyFlatData[float32](t)
-	return data, errors.Join(err, t.FinalizeAll())
 }
 
 func roundUp(n int) int { return (n + roundTo - 1) / roundTo * roundTo }

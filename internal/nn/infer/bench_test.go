@@ -1,12 +1,11 @@
-package generate_test
+package infer_test
 
 import (
 	"fmt"
 	"slices"
 	"testing"
 
-	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
-	"github.com/seed-1411d8c0/linearize/internal/generate"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 )
 
 // BenchmarkStep measures one token of a model of 37 M parameters, with its weights
@@ -20,16 +19,12 @@ func BenchmarkStep(b *testing.B) {
 					"num_attention_heads": 8, "num_key_value_heads": 4,
 				})
 				defer store.Finalize()
-				g, err := generate.New(enginetest.Open(b), store, net, live)
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer g.Finalize()
-				s := g.Start(1, 512)
+				d := newDecoder(b, infer.Model{Net: net, Store: store, Live: live})
+				s := d.Start(1, 512)
 				defer func() { _ = s.Close() }()
 				for b.Loop() {
 					if s.Seen() == 512 {
-						s = g.Start(1, 512)
+						s = d.Start(1, 512)
 					}
 					if _, err := s.Step([]int{1}); err != nil {
 						b.Fatal(err)

@@ -41,6 +41,7 @@ func Open(spec string) (compute.Backend, error) {
 	name, plugin, _ := strings.Cut(spec, ":")
 	switch {
 	case spec == "go":
+		guardHeap()
 		b, err := gobackend.New(goConfig)
 		if err != nil {
 			return nil, fmt.Errorf("engine go: %w", err)

@@ -1,0 +1,5 @@
+//go:build !(goexperiment.simd && amd64 && linux)
+
+package engine
+
+func guardHeap() {}

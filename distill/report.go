@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
@@ -41,12 +42,21 @@ func (s *session) start(ctx context.Context) error {
 	return s.measure(ctx, "student", s.student, Event{Stage: converted})
 }
 
-// evaluate measures the student on the held-out text.
-func (s *session) evaluate(ctx context.Context, stage string, step int) error {
+// evaluate measures the student on the held-out text. A loss that is not a number
+// is the training's fault: t finds the layer.
+func (s *session) evaluate(ctx context.Context, stage string, step int, t *train.Trainer) error {
 	if s.held == nil {
 		return nil
 	}
-	return s.measure(ctx, "student", s.student, Event{Stage: stage, Step: step})
+	err := s.measure(ctx, "student", s.student, Event{Stage: stage, Step: step})
+	bad, ok := errors.AsType[*eval.NotFiniteError](err)
+	if !ok {
+		return err
+	}
+	seqLen := s.plan.Recipe.Data.SeqLen
+	ids, targets := s.held.Window(bad.Window, seqLen)
+	where, err := t.Diagnose(train.Metrics{}, train.Batch{B: 1, T: seqLen, IDs: ids, Targets: targets})
+	return errors.Join(&DivergedError{stage, step, where}, err)
 }
 
 func (s *session) measure(ctx context.Context, name string, net nn.Net, e Event) error {

@@ -41,7 +41,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 		}
 	}
 	last := p.Stages[len(p.Stages)-1]
-	if err := s.saveModel(final, Stage{Stage: last.Stage, Name: last.Name, Kind: last.Kind, Steps: last.Steps}, last.Steps); err != nil {
+	if err := s.saveModel(final, last.merged(), last.Steps); err != nil {
 		return "", err
 	}
 	return final, s.summary()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
@@ -53,6 +54,9 @@ func (s *session) saveModel(dir string, stage Stage, step int) error {
 			if err == nil && low {
 				err = mergeInto(data, s.params, module, stage)
 			}
+			if i := slices.IndexFunc(data, notFinite); err == nil && i >= 0 {
+				err = &DivergedError{stage.label(), step, fmt.Sprintf("layer %d: tensor %s is %v at element %d", w.Layer, w.Name, data[i], i)}
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -74,6 +78,8 @@ func (s *session) saveModel(dir string, stage Stage, step int) error {
 	out.Files["README.md"] = s.card(stage, step)
 	return checkpoints.Write(dir, out)
 }
+
+func notFinite(x float32) bool { return x-x != 0 }
 
 // mergeInto adds a module's trained adapter to its weight.
 func mergeInto(weight []float32, params *nn.Params, m lora.Module, stage Stage) error {

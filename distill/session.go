@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -30,7 +29,7 @@ type session struct {
 	at   place
 
 	backend       compute.Backend
-	store         *model.Store
+	store         *nn.Store
 	teacher       *nn.Net // nil when nothing asks it
 	student       nn.Net
 	params        *nn.Params
@@ -49,7 +48,7 @@ type session struct {
 // open loads models and data, converts the student if that is still to be done,
 // and puts a saved state back.
 func (p *Plan) open(ctx context.Context, env Env, at place) (s *session, err error) {
-	s = &session{plan: p, env: env, at: at, store: model.NewStore(), speeds: map[string]float64{}}
+	s = &session{plan: p, env: env, at: at, store: nn.NewStore(), speeds: map[string]float64{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())

@@ -34,7 +34,7 @@ func (s *session) runStage(ctx context.Context, i int) (err error) {
 	if err := s.loop(ctx, i, from, t); err != nil {
 		return err
 	}
-	return s.finish(ctx, i, stage)
+	return s.finish(ctx, i, stage, t)
 }
 
 // loop runs the optimizer steps of a stage: batch, step, metrics; evaluation and
@@ -75,7 +75,7 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 			}
 		}
 		if stage.EvalEvery > 0 && done%stage.EvalEvery == 0 && done < stage.Steps {
-			if err := s.evaluate(ctx, stage.label(), done); err != nil && ctx.Err() == nil {
+			if err := s.evaluate(ctx, stage.label(), done, t); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
@@ -127,17 +127,15 @@ func (s *session) save(i, step int, t *train.Trainer) error {
 }
 
 // finish ends a stage: adapters merged, evaluated, saved; the next one's start is the state.
-func (s *session) finish(ctx context.Context, i int, stage Stage) error {
+func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Trainer) error {
 	if err := s.mergeAdapters(stage); err != nil {
 		return err
 	}
 	// The stage is done: a Ctrl-C now loses an evaluation, not the stage.
-	if err := s.evaluate(context.WithoutCancel(ctx), stage.label(), stage.Steps); err != nil {
+	if err := s.evaluate(context.WithoutCancel(ctx), stage.label(), stage.Steps, t); err != nil {
 		return err
 	}
-	merged := stage
-	merged.Modules = nil
-	if err := s.saveModel(filepath.Join(s.plan.Dir, stage.dir(stage.Steps)), merged, stage.Steps); err != nil {
+	if err := s.saveModel(filepath.Join(s.plan.Dir, stage.dir(stage.Steps)), stage.merged(), stage.Steps); err != nil {
 		return err
 	}
 	event := Event{Event: "save", Stage: stage.label(), Step: stage.Steps, Path: stage.dir(stage.Steps)}
@@ -172,6 +170,12 @@ func (s *session) restoreMoments(t *train.Trainer) error {
 
 // label is the stage's number and name, "1-mimic".
 func (s Stage) label() string { return filepath.Base(s.Dir) }
+
+// merged is the stage once its adapters are in the weights.
+func (s Stage) merged() Stage {
+	s.Modules = nil
+	return s
+}
 
 // dir is the folder of a saved point, below the run folder.
 func (s Stage) dir(step int) string { return filepath.Join(s.Dir, fmt.Sprintf("step-%07d", step)) }

@@ -100,10 +100,20 @@ func (e *Evaluator) batch(c *data.Corpus, first, n int) ([]float64, error) {
 			means[i] += float64(x) / float64(e.o.SeqLen)
 		}
 		if math.IsNaN(means[i]) || math.IsInf(means[i], 0) {
-			return nil, fmt.Errorf("window %d: loss is %g", first+i, means[i])
+			return nil, &NotFiniteError{first + i, means[i]}
 		}
 	}
 	return means, nil
+}
+
+// NotFiniteError reports a window whose loss is not a number.
+type NotFiniteError struct {
+	Window int
+	Loss   float64
+}
+
+func (e *NotFiniteError) Error() string {
+	return fmt.Sprintf("window %d: loss is %g", e.Window, e.Loss)
 }
 
 // VocabError reports a token that the model does not have: the tokenizer is another

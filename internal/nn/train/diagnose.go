@@ -14,7 +14,8 @@ import (
 // Diagnose says where a step that was not finite went wrong, in the order in
 // which the values are computed: a weight, an alignment loss, the output of a
 // block, and last a gradient. The step must have changed nothing, which
-// [Trainer.Step] sees to.
+// [Trainer.Step] sees to. With empty metrics it looks at the weights and at a
+// forward pass over b, for a student whose evaluation failed.
 func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
 	layers := layerOf(t.Student.Model)
 	for _, w := range t.Student.Model.Weights() {
@@ -29,7 +30,7 @@ func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
 			return fmt.Sprintf("%s: tensor %s is %v at element %d", place(w.Layer), w.Name, data[i], i), nil
 		}
 	}
-	if t.Objective.MSE > 0 {
+	if t.Objective.MSE > 0 && m.Parts != nil {
 		for i, name := range t.Objective.Parts(t.Student.Model) {
 			if bad(m.Parts[i]) {
 				return fmt.Sprintf("layer %s: its alignment loss is %v", name[len("mse_"):], m.Parts[i]), nil
@@ -40,11 +41,12 @@ func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
 	}
 	// The backward pass runs from the last layer to the first: what is named last
 	// in the model's order went wrong first.
-	where := "the gradient's norm overflows, though every part of it is finite"
+	where := "no layer shows it: the norm of the gradient overflows, or only some inputs do it"
 	deepest := math.MinInt
-	for i, x := range t.Tensors {
-		if l := layers[x.Name]; bad(m.Squares[i]) && l > deepest {
-			deepest, where = l, fmt.Sprintf("%s: the gradient of %s is not finite", place(l), x.Name)
+	for i, square := range m.Squares {
+		name := t.Tensors[i].Name
+		if l := layers[name]; bad(square) && l > deepest {
+			deepest, where = l, fmt.Sprintf("%s: the gradient of %s is not finite", place(l), name)
 		}
 	}
 	return where, nil

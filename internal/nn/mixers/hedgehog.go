@@ -62,7 +62,7 @@ func (h hedgehog) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	}
 	sums := far
 	if w > 0 {
-		sums = h.blend(l, h.window(c, q, allKeys, allValues, from.Seen), far)
+		sums = h.blend(l, h.window(c, q, allKeys, allValues, from), far)
 	}
 	// Joined first: the tokens that fill up the last block have no weights to divide by.
 	return headsLast(h.quotient(l, c.join(sums))), h.state(l, after, keys, values)
@@ -80,7 +80,7 @@ func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
 	sums := matmul(h.features(l, "q", q), after)
 	if l.Mixer.Int("window") > 0 {
 		one := cutInto(1, 1)
-		sums = h.blend(l, one.join(h.window(one, q, allKeys, allValues, from.Seen)), sums)
+		sums = h.blend(l, one.join(h.window(one, q, allKeys, allValues, from)), sums)
 	}
 	return headsLast(h.quotient(l, sums)), h.state(l, after, keys, values)
 }
@@ -102,7 +102,7 @@ func (hedgehog) inputs(l Layer, x *Node, from State) (q, keys, values *Node) {
 	pastValues := Zeros(g, shapeF32(m.KVHeads, b, w, m.HeadDim+1))
 	if !from.Start() {
 		place := Iota(g, shapes.Make(dtypes.Int32, 1, 1, w, 1), 2)
-		valid := GreaterOrEqual(Add(place, from.Seen), Scalar(g, dtypes.Int32, w))
+		valid := GreaterOrEqual(Add(place, from.seen(g)), Scalar(g, dtypes.Int32, w))
 		pastKeys = Where(valid, swap(from.Tensors[2]), pastKeys)
 		pastValues = Where(valid, appendOne(swap(from.Tensors[3])), pastValues)
 	}
@@ -147,11 +147,11 @@ func (hedgehog) linear(c blocks, fq, fk, v, first *Node, keep bool) (sums, after
 // window is the softmax branch without its quotient and without γ: for each query
 // Σ exp(s_ij − m_i) v_j over the last w keys, [H, B, N, C, D+1]. A block of C
 // queries meets w+C keys, those of its own tokens and the w before them.
-func (hedgehog) window(c blocks, q, keys, values, seen *Node) *Node {
+func (hedgehog) window(c blocks, q, keys, values *Node, from State) *Node {
 	w := keys.Shape().Dim(2) - c.tokens
 	q = MulScalar(q, 1/math.Sqrt(float64(q.Shape().Dim(3))))
 	scores := products(c.cut(q), c.reach(keys, w))
-	bias := ExpandLeftToRank(c.visible(q.Graph(), w, seen), 5)
+	bias := ExpandLeftToRank(c.visible(w, from.seen(q.Graph())), 5)
 	return matmul(expBelowMax(Add(scores, bias)), c.reach(values, w))
 }
 
@@ -173,7 +173,8 @@ func (c blocks) reach(x *Node, w int) *Node {
 // visible is a bias [N, C, w+C] over the entries that [blocks.reach] gives: 0 for
 // the last w up to each query itself, [masked] for others and for those before
 // the start of the sequence.
-func (c blocks) visible(g *Graph, w int, seen *Node) *Node {
+func (c blocks) visible(w int, seen *Node) *Node {
+	g := seen.Graph()
 	bias := make([]float32, c.size*(w+c.size))
 	for i := range c.size {
 		for j := range w + c.size {
@@ -189,10 +190,7 @@ func (c blocks) visible(g *Graph, w int, seen *Node) *Node {
 			place[n*(w+c.size)+j] = int32(n*c.size + j - w)
 		}
 	}
-	position := ConstTensor(g, tensors.FromFlatDataAndDimensions(place, c.count, 1, w+c.size))
-	if seen != nil {
-		position = Add(position, seen)
-	}
+	position := Add(ConstTensor(g, tensors.FromFlatDataAndDimensions(place, c.count, 1, w+c.size)), seen)
 	started := GreaterOrEqual(position, ScalarZero(g, dtypes.Int32))
 	return Add(near, Where(started, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, masked)))
 }

@@ -20,6 +20,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 
@@ -55,6 +56,14 @@ type State struct {
 
 // Start reports whether the state is that of the start of a sequence.
 func (s State) Start() bool { return s.Tensors == nil }
+
+// seen is Seen as a node.
+func (s State) seen(g *Graph) *Node {
+	if s.Seen == nil {
+		return ScalarZero(g, dtypes.Int32)
+	}
+	return s.Seen
+}
 
 // Layer is the place in which a mixer stands.
 type Layer struct {

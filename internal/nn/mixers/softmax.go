@@ -57,7 +57,7 @@ func (softmax) Step(l Layer, x *Node, from State) (*Node, State) {
 func cached(l Layer, q, k, v *Node, from State) (*Node, State) {
 	m, g := l.Model, q.Graph()
 	t, capacity := q.Shape().Dim(2), from.Tensors[0].Shape().Dim(2)
-	seen := ConvertDType(from.Seen, dtypes.Float32)
+	seen := ConvertDType(from.seen(g), dtypes.Float32)
 	slot := Iota(g, shapeF32(capacity, t), 0)           // [S, T] cache slot
 	row := Add(Iota(g, shapeF32(capacity, t), 1), seen) // [S, T] position of each new token
 

@@ -32,8 +32,7 @@ var guardHeap = sync.OnceFunc(func() {
 		return
 	}
 	block := make([]byte, guardSize)
-	runtime.KeepAlive(block)
-	block = nil
+	runtime.KeepAlive(block) // dead from here on, and free after the collection
 	runtime.GC()
 })
 

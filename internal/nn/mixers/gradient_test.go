@@ -38,6 +38,31 @@ func (r *rig) gradients(tb testing.TB, chunk int, x [][][]float64, project []flo
 	return all
 }
 
+// TestGradientsAreRecomputed: the gradients written by hand also hold when the
+// forward pass is recomputed for them.
+func TestGradientsAreRecomputed(t *testing.T) {
+	for _, spec := range []string{"softmax", "hedgehog,window=16", "mamba2"} {
+		r := newRig(t, testModel(), spec)
+		e := MustNewExec(r.engine, func(in []*Node) []*Node {
+			l, x, from := r.layer(call{chunk: 16, start: true, noState: true}, in)
+			plain, _ := For(r.mixer.Name).Chunked(l, x, from)
+			saved, _ := For(r.mixer.Name).Chunked(l, x.Checkpoint(), from)
+			saved = saved.StopCheckpoint()
+			return append(
+				Gradient(ReduceAllSum(Square(plain)), append([]*Node{x}, in[4:]...)...),
+				Gradient(ReduceAllSum(Square(saved)), append([]*Node{x}, in[4:]...)...)...)
+		})
+		out, err := e.Call(r.arguments(r.input(1, 40), carried{})...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range len(out) / 2 {
+			near(t, spec+": gradient", numbers(out[len(out)/2+i]), numbers(out[i]), 1e-6)
+		}
+		e.Finalize()
+	}
+}
+
 // slope is the central difference of the oracle's Σ heads ⊙ project in one number.
 func (r *rig) slope(x [][][]float64, project []float64, at *float64) float64 {
 	const h = 1e-5

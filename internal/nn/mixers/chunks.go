@@ -38,7 +38,7 @@ func (l Layer) blocks(tokens, window int) blocks {
 func (c blocks) cut(x *Node) *Node {
 	dims := x.Shape().Dimensions
 	out := append([]int{dims[0], dims[1], c.count, c.size}, dims[3:]...)
-	return Reshape(fill(x, 2, c.count*c.size), out...)
+	return Reshape(fill(x, c.count*c.size), out...)
 }
 
 // join is the inverse of cut.
@@ -56,14 +56,14 @@ func span(x *Node, axis, from, to int) *Node {
 	return SliceAxis(x, axis, AxisRange(from, to))
 }
 
-// fill appends zeros to one axis until it has n entries.
-func fill(x *Node, axis, n int) *Node {
+// fill appends zeros to the time axis, the third, until it has n entries.
+func fill(x *Node, n int) *Node {
 	dims := x.Shape().Clone().Dimensions
-	if dims[axis] == n {
+	if dims[2] == n {
 		return x
 	}
-	dims[axis] = n - dims[axis]
-	return Concatenate([]*Node{x, Zeros(x.Graph(), shapeF32(dims...))}, axis)
+	dims[2] = n - dims[2]
+	return Concatenate([]*Node{x, Zeros(x.Graph(), shapeF32(dims...))}, 2)
 }
 
 // swap exchanges the first two axes: [B, H, ...] for [H, B, ...] and back.

@@ -161,7 +161,7 @@ func (c blocks) reach(x *Node, w int) *Node {
 	h, b, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(3)
 	whole := c.count * c.size
 	last := (w + c.size - 1) / c.size * c.size
-	x = fill(x, 2, last+whole)
+	x = fill(x, last+whole)
 	var parts []*Node
 	for at := 0; at <= last; at += c.size {
 		part := Reshape(span(x, 2, at, at+whole), h, b, c.count, c.size, d)

@@ -41,7 +41,7 @@ func (softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
 		if t > l.Capacity {
 			exceptions.Panicf("softmax: the state holds %d tokens, got %d", l.Capacity, t)
 		}
-		next.Tensors = []*Node{fill(k, 2, l.Capacity), fill(v, 2, l.Capacity)}
+		next.Tensors = []*Node{fill(k, l.Capacity), fill(v, l.Capacity)}
 	}
 	return ops.MergeHeads(y), next
 }

@@ -2,6 +2,7 @@ package mixers
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -18,9 +19,7 @@ func TestWindowIsSoftmax(t *testing.T) {
 	const tokens = 24
 	teacher := newRig(t, testModel(), "softmax")
 	r := newRig(t, testModel(), "hedgehog,window=24")
-	for name, v := range teacher.values {
-		r.values[name] = v
-	}
+	maps.Copy(r.values, teacher.values)
 	for h := range r.model.Heads {
 		r.values["mixer.window_factors"][h] = 100
 	}

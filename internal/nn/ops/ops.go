@@ -93,18 +93,3 @@ func MergeHeads(x *Node) *Node {
 	b, h, t, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2), x.Shape().Dim(3)
 	return Reshape(TransposeAllAxes(x, 0, 2, 1, 3), b, t, h*d)
 }
-
-// RepeatHeads repeats each key-value head for the query heads of its group: head
-// g serves query heads g·r … g·r+r−1. By head, never by row of the weight.
-//
-//	x    [B, G, ...]
-//	out  [B, G·r, ...]
-func RepeatHeads(x *Node, r int) *Node {
-	if r == 1 {
-		return x
-	}
-	dims := x.Shape().Dimensions
-	wide := append([]int{dims[0], dims[1], r}, dims[2:]...)
-	out := append([]int{dims[0], dims[1] * r}, dims[2:]...)
-	return Reshape(BroadcastToDims(InsertAxes(x, 2), wide...), out...)
-}

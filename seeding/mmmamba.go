@@ -2,6 +2,7 @@ package seeding
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
@@ -34,16 +35,24 @@ func mmMamba(l Layer, w arch.Weight) ([]float32, bool) {
 	case "mixer.conv1d.bias", "mixer.dt_proj.weight":
 		return constant(n, 0), true
 	case "mixer.dt_bias":
-		const least, most = 1e-3, 0.1
-		r := l.stream(w.Name)
-		return fill(n, func(int) float64 {
-			step := least * math.Exp(r.Float64()*math.Log(most/least))
-			return inverseSoftplus(max(step, least))
-		}), true
+		return timeScales(l.stream(w.Name), n), true
 	case "mixer.A_log", "mixer.norm.weight":
 		return constant(n, 1), true
 	case "mixer.g_proj.weight":
 		return uniform(l.stream(w.Name), n, xavier(w.Shape, math.Exp2(-2.5))), true
 	}
 	return nil, false
+}
+
+// timeScales draws dt_bias. Each head's Δ₀ is log-uniform in [1e-3, 0.1], as
+// published, and each head draws from a part of that range of its own, in an order
+// of its own: with eight heads a layer, independent draws often leave a layer
+// without a slow or without a fast head.
+func timeScales(r *rand.Rand, heads int) []float32 {
+	const least, most = 1e-3, 0.1
+	part := r.Perm(heads)
+	return fill(heads, func(h int) float64 {
+		at := (float64(part[h]) + r.Float64()) / float64(heads)
+		return inverseSoftplus(max(least*math.Exp(at*math.Log(most/least)), least))
+	})
 }

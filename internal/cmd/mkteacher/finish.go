@@ -90,11 +90,25 @@ type evaluation struct {
 	StdErr float64 `json:"stderr"`
 }
 
+// provenance is what finish reads of a linearize.json: its own run's evaluations,
+// and that of the folder the run started from.
+type provenance struct {
+	Evals  []evaluation `json:"evaluations"`
+	Origin *provenance  `json:"origin"`
+}
+
+// evaluations lists those of all runs, the first run's first. A run begins by
+// measuring what it was given, which its origin's last evaluation has said.
+func (p provenance) evaluations() []evaluation {
+	if p.Origin == nil {
+		return p.Evals
+	}
+	return append(p.Origin.evaluations(), p.Evals[min(1, len(p.Evals)):]...)
+}
+
 func (o *options) record() (record, error) {
 	var r record
-	var saved struct {
-		Evals []evaluation `json:"evaluations"`
-	}
+	var saved provenance
 	data, err := os.ReadFile(filepath.Join(o.final, "linearize.json"))
 	if err != nil {
 		return r, err
@@ -102,7 +116,7 @@ func (o *options) record() (record, error) {
 	if err := json.Unmarshal(data, &saved); err != nil {
 		return r, fmt.Errorf("%s: linearize.json: %w", o.final, err)
 	}
-	r.evals = saved.Evals
+	r.evals = saved.evaluations()
 	if data, err = os.ReadFile(filepath.Join(o.work, sourceName)); err != nil {
 		return r, err
 	}
@@ -127,9 +141,9 @@ func card(parameters int, r record) []byte {
 	line("BSD licence, https://go.dev/LICENSE), without tests, generated files and tables. `internal/demo/gosource` is the rule;")
 	line("about one file in 32 is held out by the hash of its path. `go run ./internal/cmd/mkteacher` makes it again.\n")
 	line("The text: %s.\n", r.source)
-	line("| step | held-out loss, nats per token | standard error |\n|---|---|---|")
+	line("| stage | step | held-out loss, nats per token | standard error |\n|---|---|---|---|")
 	for _, e := range r.evals {
-		line("| %d | %.4f | %.4f |", e.Step, e.Nats, e.StdErr)
+		line("| %s | %d | %.4f | %.4f |", e.Stage, e.Step, e.Nats, e.StdErr)
 	}
 	line("\nThe loss is that of the fp32 weights in windows of the recipe's `seq_len`. The recipe in full:\n")
 	line("```yaml\n%s```", r.recipe)

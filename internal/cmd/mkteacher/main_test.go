@@ -25,7 +25,9 @@ func TestRun(t *testing.T) {
 	var stdout, stderr strings.Builder
 	err := run(t.Context(), []string{
 		"-goroot", goroot, "-work", work, "-o", out,
-		"-set", "stages[0].steps=2", "-set", "stages[0].batch_size=2", "-set", "stages[0].warmup_steps=1", "-set", "data.seq_len=16",
+		"-set", "data.seq_len=16",
+		"-set", "stages[0].steps=2", "-set", "stages[0].batch_size=2", "-set", "stages[0].warmup_steps=1",
+		"-set", "stages[1].steps=3", "-set", "stages[1].batch_size=2", "-set", "stages[1].warmup_steps=1",
 	}, &stdout, &stderr)
 	if err != nil {
 		t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
@@ -43,7 +45,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 0 | 7.6", "| 2 | ", "steps: 2\n"} {
+	for _, want := range []string{"| 0-convert | 0 | 7.6", "| 1-pretrain | 2 | ", "| 2-cooldown | 3 | ", "steps: 2\n"} {
 		if !strings.Contains(string(card), want) {
 			t.Errorf("README.md lacks %q:\n%s", want, card)
 		}

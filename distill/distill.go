@@ -8,6 +8,7 @@
 // A run folder holds
 //
 //	recipe.yaml                    the recipe in full
+//	linearize.json                 the version, the engine and the plan that started the run
 //	metrics.jsonl                  one line per logged step, evaluation and save
 //	state.safetensors              what the next start needs: weights, optimizer, place
 //	stages/0-convert/              the student as converted

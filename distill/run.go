@@ -2,6 +2,7 @@ package distill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,7 @@ import (
 // gradient is not a number, a [*DivergedError] and the last save stands.
 func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	final = filepath.Join(p.Dir, "final")
-	at, err := p.prepare()
+	at, err := p.prepare(env.Engine)
 	if err != nil {
 		return "", err
 	}
@@ -48,7 +49,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 }
 
 // prepare makes the run folder, or finds out how far it has come.
-func (p *Plan) prepare() (place, error) {
+func (p *Plan) prepare(engine string) (place, error) {
 	recipe, err := p.Recipe.YAML()
 	if err != nil {
 		return place{}, err
@@ -76,7 +77,9 @@ func (p *Plan) prepare() (place, error) {
 		if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 			return place{}, fmt.Errorf("run folder: %w", err)
 		}
-		return place{Fingerprint: p.Fingerprint}, fsx.WriteFile(filepath.Join(p.Dir, "recipe.yaml"), recipe, 0o644)
+		return place{Fingerprint: p.Fingerprint}, errors.Join(
+			p.describeRun(engine),
+			fsx.WriteFile(filepath.Join(p.Dir, "recipe.yaml"), recipe, 0o644))
 	}
 	if err := file.Close(); err != nil {
 		return place{}, err
@@ -85,6 +88,20 @@ func (p *Plan) prepare() (place, error) {
 		return place{}, &ChangedError{p.Dir}
 	}
 	return at, nil
+}
+
+// describeRun writes the run folder's linearize.json: what started the run.
+func (p *Plan) describeRun(engine string) error {
+	data, err := json.MarshalIndent(struct {
+		Tool    string `json:"tool"`
+		Version string `json:"version"`
+		Engine  string `json:"engine"`
+		Plan    *Plan  `json:"plan"`
+	}{"linearize", p.Options.Version, engine, p}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("linearize.json: %w", err)
+	}
+	return fsx.WriteFile(filepath.Join(p.Dir, "linearize.json"), append(data, '\n'), 0o644)
 }
 
 func exists(path string) bool {

@@ -59,7 +59,7 @@ layers:0,4,8, or @FILE that holds one of these or a list of layers.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Mixer, "mixer", "", "what the converted layers get, as mamba2 or hedgehog,window=64; `linearize mixers` lists them")
+	f.StringVar(&o.Mixer, "mixer", "", "what the converted layers get, as mamba2 or hedgehog,window=64; linearize mixers lists them")
 	f.StringVar(&o.Keep, "keep", "none", "which layers stay as they are")
 	f.StringVarP(&output, "output", "o", "", "folder to write")
 	f.StringVar(&o.Seeding, "seeding", "", "how new tensors are seeded (default: the mixer's own method)")

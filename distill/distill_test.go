@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -266,6 +267,58 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "holds no run") {
 			t.Errorf("a folder of somebody else, overwrite %v: %v", overwrite, err)
 		}
+	}
+}
+
+// What goes wrong while a run opens is an error, not a panic, and what is left lets
+// the same command begin again.
+func TestOpenFails(t *testing.T) {
+	dir := workshop(t, chain)
+	o := distill.Options{Run: filepath.Join(dir, "run")}
+	p := plan(t, dir, o)
+	env := distill.Env{Engine: "none", Out: io.Discard, Clock: time.Now}
+	if _, err := p.Run(t.Context(), env); err == nil || !strings.Contains(err.Error(), `engine "none"`) {
+		t.Errorf("an engine that is not there: %v", err)
+	}
+	text := filepath.Join(dir, "text.txt")
+	write(t, text, "too short")
+	if _, _, err := run(t, p, 0); err == nil || !strings.Contains(err.Error(), "data.eval") {
+		t.Errorf("a text of less than a window: %v", err)
+	}
+	if err := os.Remove(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run(t, p, 0); err == nil || !strings.Contains(err.Error(), "data.train") {
+		t.Errorf("a text that is gone: %v", err)
+	}
+	r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := distill.NewPlan(r, o); err == nil || !strings.Contains(err.Error(), "data.train: stat") {
+		t.Errorf("NewPlan() without the text = %v", err)
+	}
+	r.Data.SeqLen = 4
+	if _, err := distill.NewPlan(r, o); err == nil || !strings.Contains(err.Error(), "linear branch would learn nothing") {
+		t.Errorf("NewPlan() with seq_len as long as the softmax window = %v", err)
+	}
+}
+
+// Starting over removes a run and nothing else: neither a folder with a recipe.yaml
+// of somebody's own nor one that holds what the run reads.
+func TestOverwriteKeeps(t *testing.T) {
+	dir := workshop(t, chain)
+	_, _, err := run(t, plan(t, dir, distill.Options{Run: dir, Overwrite: true}), 0)
+	if err == nil || !strings.Contains(err.Error(), "holds no run") {
+		t.Errorf("the recipe's own folder: %v", err)
+	}
+	write(t, filepath.Join(dir, "linearize.json"), "{}")
+	_, _, err = run(t, plan(t, dir, distill.Options{Run: dir, Overwrite: true}), 0)
+	if err == nil || !strings.Contains(err.Error(), "output holds the input") {
+		t.Errorf("a run folder that holds the text: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "text.txt")); err != nil {
+		t.Error(err)
 	}
 }
 

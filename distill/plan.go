@@ -2,13 +2,16 @@ package distill
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 	"github.com/seed-1411d8c0/linearize/lora"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
@@ -27,7 +30,7 @@ type Plan struct {
 	Options     Options         `json:"-"`
 	Dir         string          `json:"run"` // run folder
 	Fingerprint string          `json:"recipe"`
-	Teacher     string          `json:"teacher,omitempty"` // folder; empty when no stage and no evaluation asks it
+	Teacher     string          `json:"teacher"` // folder
 	Student     string          `json:"student"`           // folder that the first stage starts from
 	Conversion  *convert.Plan   `json:"conversion,omitempty"`
 	Stages      []Stage         `json:"stages"`
@@ -59,8 +62,8 @@ func (s Stage) Parameters() (trained, all int64) {
 	return trained, all
 }
 
-// NewPlan decides what a run does. It reads configs and tensor headers only and
-// writes nothing; every reason to refuse a run that can be known is found here.
+// NewPlan decides what a run does. It reads configs, tensor headers and the
+// tokenizer, looks for the data, and writes nothing.
 func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	paths := r.Paths()
 	p := &Plan{Recipe: r, Options: o, Dir: cmp.Or(o.Run, r.OutputDir)}
@@ -78,6 +81,15 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 		return nil, err
 	}
 	if err := fit(teacher, p.student); err != nil {
+		return nil, err
+	}
+	if err := reaches(p.student, r.Data.SeqLen); err != nil {
+		return nil, err
+	}
+	if _, err := tokenizer.Load(cmp.Or(paths.Student, paths.Teacher)); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(checkFiles("data.train", paths.Train), checkFiles("data.eval", paths.Eval)); err != nil {
 		return nil, err
 	}
 	earlier := map[string]string{}
@@ -140,6 +152,31 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 	return origin, nil
 }
 
+// reaches refuses windows of text that a mixer's softmax sees whole: its linear
+// branch would have no part in them, and learn nothing.
+func reaches(student *arch.Model, seqLen int) error {
+	for i, x := range student.Mixers {
+		if w := x.Window(); w >= seqLen {
+			return fmt.Errorf("data.seq_len is %d, want more than the window of layer %d (%s): its linear branch would learn nothing", seqLen, i, x)
+		}
+	}
+	return nil
+}
+
+// checkFiles looks for the text files of a key.
+func checkFiles(key string, list []recipes.Source) error {
+	for _, s := range list {
+		info, err := os.Stat(s.Path)
+		if err == nil && info.IsDir() {
+			err = fmt.Errorf("%s is a folder, want a text file", s.Path)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
 // describe reads what a model folder is, and checks that its tensors are there.
 func describe(dir string) (*arch.Model, error) {
 	folder, err := checkpoints.Open(dir)
@@ -163,7 +200,8 @@ func describe(dir string) (*arch.Model, error) {
 	return m, nil
 }
 
-// fit checks that a teacher can teach this student: same sizes, same vocabulary.
+// fit checks that a teacher can teach this student: same sizes, same vocabulary,
+// same positions.
 func fit(teacher, student *arch.Model) error {
 	for _, f := range []struct {
 		key           string
@@ -179,6 +217,10 @@ func fit(teacher, student *arch.Model) error {
 		if f.teacher != f.want {
 			return fmt.Errorf("teacher and student do not fit: %s is %d and %d", f.key, f.teacher, f.want)
 		}
+	}
+	if teacher.Rope != student.Rope {
+		return fmt.Errorf("teacher and student do not fit: rope_theta is %g and %g, over %d and %d dimensions",
+			teacher.Rope.Theta, student.Rope.Theta, teacher.Rope.Dim, student.Rope.Dim)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/seed-1411d8c0/linearize/internal/eval"
@@ -151,7 +152,7 @@ func (s *session) summary() error {
 }
 
 // Print writes what the plan would do, for --dry-run.
-func (p *Plan) Print(out interface{ Write([]byte) (int, error) }) error {
+func (p *Plan) Print(out io.Writer) error {
 	fmt.Fprintf(out, "run folder  %s\nteacher     %s\nstudent     %s\n", p.Dir, p.Teacher, p.Student)
 	for _, s := range p.Stages {
 		trained, all := s.Parameters()

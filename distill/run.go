@@ -8,8 +8,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
+)
+
+// Files of a run folder beside its log and its state.
+const (
+	recipeName     = "recipe.yaml"
+	provenanceName = "linearize.json" // of a saved point, too
 )
 
 // Run carries the plan out and returns the folder of the final model. In a run
@@ -54,7 +62,10 @@ func (p *Plan) prepare(engine string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	if p.Options.Overwrite && exists(filepath.Join(p.Dir, "recipe.yaml")) {
+	if p.Options.Overwrite && holdsRun(p.Dir) {
+		if err := checkpoints.CheckOutput(p.Dir, true, p.inputs()...); err != nil {
+			return place{}, err
+		}
 		if err := os.RemoveAll(p.Dir); err != nil {
 			return place{}, fmt.Errorf("start over: %w", err)
 		}
@@ -63,7 +74,7 @@ func (p *Plan) prepare(engine string) (place, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return place{}, fmt.Errorf("run folder: %w", err)
 	}
-	if len(entries) > 0 && !exists(filepath.Join(p.Dir, "recipe.yaml")) {
+	if len(entries) > 0 && !holdsRun(p.Dir) {
 		return place{}, fmt.Errorf("run folder %s is not empty and holds no run (there is %s)", p.Dir, entries[0].Name())
 	}
 	file, at, err := openState(p.Dir)
@@ -79,7 +90,7 @@ func (p *Plan) prepare(engine string) (place, error) {
 		}
 		return place{Fingerprint: p.Fingerprint}, errors.Join(
 			p.describeRun(engine),
-			fsx.WriteFile(filepath.Join(p.Dir, "recipe.yaml"), recipe, 0o644))
+			fsx.WriteFile(filepath.Join(p.Dir, recipeName), recipe, 0o644))
 	}
 	if err := file.Close(); err != nil {
 		return place{}, err
@@ -88,6 +99,29 @@ func (p *Plan) prepare(engine string) (place, error) {
 		return place{}, &ChangedError{p.Dir}
 	}
 	return at, nil
+}
+
+// holdsRun reports whether a run made the folder; a recipe.yaml alone may be
+// somebody's own.
+func holdsRun(dir string) bool {
+	return exists(filepath.Join(dir, recipeName)) &&
+		(exists(filepath.Join(dir, provenanceName)) || exists(filepath.Join(dir, stateFile)))
+}
+
+// inputs are the files and folders that a run reads, which starting over must not remove.
+func (p *Plan) inputs() []string {
+	paths := p.Recipe.Paths()
+	in := []string{paths.Teacher}
+	if paths.Student != "" {
+		in = append(in, paths.Student)
+	}
+	if p.Recipe.File != "" {
+		in = append(in, p.Recipe.File)
+	}
+	for _, s := range slices.Concat(paths.Train, paths.Eval) {
+		in = append(in, s.Path)
+	}
+	return in
 }
 
 // describeRun writes the run folder's linearize.json: what started the run.
@@ -99,9 +133,9 @@ func (p *Plan) describeRun(engine string) error {
 		Plan    *Plan  `json:"plan"`
 	}{"linearize", p.Options.Version, engine, p}, "", "  ")
 	if err != nil {
-		return fmt.Errorf("linearize.json: %w", err)
+		return fmt.Errorf("%s: %w", provenanceName, err)
 	}
-	return fsx.WriteFile(filepath.Join(p.Dir, "linearize.json"), append(data, '\n'), 0o644)
+	return fsx.WriteFile(filepath.Join(p.Dir, provenanceName), append(data, '\n'), 0o644)
 }
 
 func exists(path string) bool {

@@ -2,7 +2,9 @@ package distill
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,9 +74,9 @@ func (s *session) saveModel(dir string, stage Stage, step int) error {
 	}
 	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
-		return fmt.Errorf("linearize.json: %w", err)
+		return fmt.Errorf("%s: %w", provenanceName, err)
 	}
-	out.Files["linearize.json"] = append(data, '\n')
+	out.Files[provenanceName] = append(data, '\n')
 	out.Files["README.md"] = s.card(stage, step)
 	return checkpoints.Write(dir, out)
 }
@@ -137,14 +139,17 @@ func (s *session) card(stage Stage, step int) []byte {
 }
 
 // readOrigin reads the linearize.json of the folder that a run starts from, if it has one.
-func readOrigin(dir string) map[string]any {
-	data, err := os.ReadFile(filepath.Join(dir, "linearize.json"))
+func readOrigin(dir string) (map[string]any, error) {
+	data, err := os.ReadFile(filepath.Join(dir, provenanceName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	var origin map[string]any
-	if json.Unmarshal(data, &origin) != nil {
-		return nil
+	if err := json.Unmarshal(data, &origin); err != nil {
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, provenanceName), err)
 	}
-	return origin
+	return origin, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
@@ -47,45 +48,50 @@ type session struct {
 
 // open loads models and data, converts the student if that is still to be done,
 // and puts a saved state back.
-func (p *Plan) open(ctx context.Context, env Env, at place) (s *session, err error) {
-	s = &session{plan: p, env: env, at: at, store: nn.NewStore(), speeds: map[string]float64{}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
+func (p *Plan) open(ctx context.Context, env Env, at place) (*session, error) {
+	s := &session{plan: p, env: env, at: at, store: nn.NewStore(), speeds: map[string]float64{}}
+	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *session) load(ctx context.Context) (err error) {
 	if err = s.convert(ctx); err != nil {
-		return nil, err
+		return err
 	}
+	p := s.plan
 	if s.studentFolder, err = checkpoints.Open(p.Student); err != nil {
-		return nil, err
+		return err
 	}
-	s.origin = readOrigin(p.Student)
-	if s.backend, err = engine.Open(env.Engine); err != nil {
-		return nil, err
+	if s.origin, err = readOrigin(p.Student); err != nil {
+		return err
+	}
+	if s.backend, err = engine.Open(s.env.Engine); err != nil {
+		return err
 	}
 	if s.params, err = nn.LoadParams(s.store, "student", s.studentFolder, p.student, nil); err != nil {
-		return nil, fmt.Errorf("student: %w", err)
+		return fmt.Errorf("student: %w", err)
 	}
 	s.student = nn.Net{Model: p.student, Weights: s.params}
 	if err = s.loadTeacher(); err != nil {
-		return nil, fmt.Errorf("teacher: %w", err)
+		return fmt.Errorf("teacher: %w", err)
 	}
 	if err = s.loadData(); err != nil {
-		return nil, err
+		return err
 	}
 	path := filepath.Join(p.Dir, "metrics.jsonl")
-	events, err := metrics.Read[Event](path, at.MetricsBytes)
+	events, err := metrics.Read[Event](path, s.at.MetricsBytes)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, e := range events {
 		s.remember(e)
 	}
-	if s.log, err = metrics.Open(path, at.MetricsBytes); err != nil {
-		return nil, err
+	if s.log, err = metrics.Open(path, s.at.MetricsBytes); err != nil {
+		return err
 	}
-	return s, s.restore()
+	return s.restore()
 }
 
 func (s *session) convert(ctx context.Context) error {
@@ -127,14 +133,14 @@ func (s *session) loadData() error {
 		return err
 	}
 	paths, seqLen := s.plan.Recipe.Paths(), s.plan.Recipe.Data.SeqLen
-	if s.corpus, err = data.Load(enc, sources(paths.Train)); err != nil {
-		return fmt.Errorf("data.train: %w", err)
+	if s.corpus, err = s.encode(enc, "data.train", paths.Train); err != nil {
+		return err
 	}
 	if len(paths.Eval) == 0 {
 		return nil
 	}
-	if s.held, err = data.Load(enc, sources(paths.Eval)); err != nil {
-		return fmt.Errorf("data.eval: %w", err)
+	if s.held, err = s.encode(enc, "data.eval", paths.Eval); err != nil {
+		return err
 	}
 	if s.held.Windows(seqLen) == 0 {
 		return fmt.Errorf("data.eval: has %d tokens, want more than seq_len (%d)", s.held.Tokens(), seqLen)
@@ -142,12 +148,21 @@ func (s *session) loadData() error {
 	return nil
 }
 
-func sources(list []recipes.Source) []data.Source {
-	var all []data.Source
-	for _, s := range list {
-		all = append(all, data.Source{Path: s.Path, Separator: s.Separator})
+// encode reads the files of one key. An engine does not say when an id is out of
+// range, so that a tokenizer of another model is found here.
+func (s *session) encode(enc data.Encoder, key string, list []recipes.Source) (*data.Corpus, error) {
+	var sources []data.Source
+	for _, x := range list {
+		sources = append(sources, data.Source{Path: x.Path, Separator: x.Separator})
 	}
-	return all
+	c, err := data.Load(enc, sources)
+	if err == nil && c.HighestID() >= s.plan.student.Vocab {
+		err = &eval.VocabError{ID: c.HighestID(), Vocab: s.plan.student.Vocab}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return c, nil
 }
 
 // restore puts the masters of a saved state back; the moments follow when the
@@ -267,7 +282,7 @@ func (s *session) close() error {
 	return errors.Join(errs...)
 }
 
-// linear reports whether a layer of the student was converted; for tables.
+// linear counts the layers that were converted.
 func linear(m *arch.Model) int {
 	n := 0
 	for _, x := range m.Mixers {

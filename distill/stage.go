@@ -46,7 +46,7 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 		return err
 	}
 	perStep := int64(stage.BatchSize) * int64(stage.GradAccumulation) * int64(s.plan.Recipe.Data.SeqLen)
-	bar := s.progress(stage.Dir[len("stages/"):], int64(stage.Steps))
+	bar := s.progress(stage.label(), int64(stage.Steps))
 	defer bar.Done()
 	var spent time.Duration // training only, without the first step, which compiles
 	for step := from; step < stage.Steps; step++ {
@@ -75,7 +75,7 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 			}
 		}
 		if stage.EvalEvery > 0 && done%stage.EvalEvery == 0 && done < stage.Steps {
-			if err := s.evaluate(ctx, stage.label(), done, t); err != nil && ctx.Err() == nil {
+			if err := s.evaluate(ctx, stage.label(), done, t); err != nil && !errors.Is(err, context.Canceled) {
 				return err
 			}
 		}

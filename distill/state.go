@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
@@ -91,7 +92,8 @@ func openState(run string) (*checkpoints.File, place, error) {
 // restoreParams puts the saved masters back; adapters come into being here.
 func restoreParams(file *checkpoints.File, params *nn.Params) (touched []string, err error) {
 	for _, name := range file.Names() {
-		if len(name) <= len(paramPrefix) || name[:len(paramPrefix)] != paramPrefix {
+		own, ok := strings.CutPrefix(name, paramPrefix)
+		if !ok {
 			continue
 		}
 		t, err := file.Tensor(name)
@@ -102,7 +104,6 @@ func restoreParams(file *checkpoints.File, params *nn.Params) (touched []string,
 		if err != nil {
 			return nil, err
 		}
-		own := name[len(paramPrefix):]
 		if err := params.Set(own, t.Shape, data); err != nil {
 			return nil, fmt.Errorf("training state: %w", err)
 		}

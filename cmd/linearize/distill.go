@@ -30,6 +30,9 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
   linearize distill stories.yaml --set stages[2].steps=600 -o runs/longer
   linearize distill stories.yaml --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asJSON && !dryRun {
+				return usagef("--json is for --dry-run")
+			}
 			r, err := recipes.Load(args[0], sets...)
 			if err != nil {
 				return err
@@ -37,7 +40,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 			o.Version = buildVersion().Version
 			plan, err := distill.NewPlan(r, o)
 			if err != nil {
-				return err
+				return invalid(err)
 			}
 			if dryRun {
 				if asJSON {
@@ -55,7 +58,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.Run, "output", "o", "", "run folder (default: the recipe's output_dir)")
-	f.StringArrayVar(&sets, "set", nil, "replace a value of the recipe, as stages[0].steps=10; may be given again")
+	setFlag(cmd, &sets)
 	f.BoolVar(&o.Resume, "resume", false, "fail when there is no save to go on from")
 	f.BoolVar(&o.Overwrite, "overwrite", false, "start over in a run folder that holds a run")
 	f.BoolVar(&dryRun, "dry-run", false, "print what would be done and do nothing")

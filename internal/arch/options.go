@@ -38,6 +38,13 @@ func (x Mixer) Bool(name string) bool { return option[bool](x, name) }
 // Text returns a choice; it panics when the mixer has none of this name.
 func (x Mixer) Text(name string) string { return option[string](x, name) }
 
+// Window is the number of newest keys that a linear mixer sees by softmax, 0 for
+// one that has no such branch.
+func (x Mixer) Window() int {
+	w, _ := x.options["window"].(int)
+	return w
+}
+
 func option[T any](x Mixer, name string) T {
 	v, ok := x.options[name].(T)
 	if !ok {

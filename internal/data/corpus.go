@@ -23,6 +23,7 @@ package data
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Encoder turns the text of one document into token ids, special tokens of the
@@ -64,6 +65,9 @@ func Load(enc Encoder, sources []Source) (*Corpus, error) {
 
 // Tokens is the number of ids in the corpus.
 func (c *Corpus) Tokens() int { return len(c.ids) }
+
+// HighestID is the largest id in the corpus.
+func (c *Corpus) HighestID() int { return int(slices.Max(c.ids)) }
 
 // Windows is how many windows of seqLen inputs the corpus has: (Tokens-1)/seqLen,
 // rounded down.

@@ -31,7 +31,7 @@ type Plan struct {
 	Dir         string          `json:"run"` // run folder
 	Fingerprint string          `json:"recipe"`
 	Teacher     string          `json:"teacher"` // folder
-	Student     string          `json:"student"`           // folder that the first stage starts from
+	Student     string          `json:"student"` // folder that the first stage starts from
 	Conversion  *convert.Plan   `json:"conversion,omitempty"`
 	Stages      []Stage         `json:"stages"`
 

@@ -15,7 +15,7 @@ import (
 //	m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²
 //	p ← p − lr·(WeightDecay·p + (m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + Eps))
 //
-// A gradient that is not finite leaves p, m and v as they were.
+// A loss or a gradient norm that is not finite leaves p, m and v as they were.
 //
 // Source: Loshchilov & Hutter 2019, arXiv:1711.05101; constants as in torch.
 type AdamW struct {
@@ -50,8 +50,9 @@ func (t *Trainer) control(number int, rates []float64) []float32 {
 }
 
 // update writes the new values of all trainable tensors and their moments. It
-// returns the sum of squares of each tensor's gradient before clipping, [tensors].
-func (t *Trainer) update(grads []*Node, control *Node) *Node {
+// returns the sum of squares of each tensor's gradient before clipping, and last
+// the norm of all of them: [tensors+1].
+func (t *Trainer) update(grads []*Node, control, loss *Node) *Node {
 	o, g := t.Optimizer, control.Graph()
 	at := func(i int) *Node { return Reshape(Slice(control, AxisElem(i))) }
 	squares := make([]*Node, len(grads))
@@ -59,7 +60,7 @@ func (t *Trainer) update(grads []*Node, control *Node) *Node {
 		squares[i] = ReduceAllSum(Square(grad))
 	}
 	norm := Sqrt(sum(squares))
-	ok := IsFinite(norm)
+	ok := LogicalAnd(IsFinite(norm), IsFinite(loss))
 	clip := ScalarOne(g, norm.DType())
 	if o.ClipNorm > 0 {
 		clip = Min(clip, Div(Scalar(g, norm.DType(), o.ClipNorm), AddScalar(norm, 1e-6)))
@@ -79,7 +80,7 @@ func (t *Trainer) update(grads []*Node, control *Node) *Node {
 		t.moments[i].first.SetNodeValue(Where(ok, m, m0))
 		t.moments[i].second.SetNodeValue(Where(ok, v, v0))
 	}
-	return Stack(squares, 0)
+	return Stack(append(squares, norm), 0)
 }
 
 // Moments returns the optimizer's two moments of a trainable tensor.

@@ -3,12 +3,14 @@ package train
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
 )
 
 // Diagnose says where a step that was not finite went wrong, in the order in
@@ -17,17 +19,14 @@ import (
 // [Trainer.Step] sees to. With empty metrics it looks at the weights and at a
 // forward pass over b, for a student whose evaluation failed.
 func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
-	layers := layerOf(t.Student.Model)
-	for _, w := range t.Student.Model.Weights() {
-		if !t.Params.Has(w.Name) {
-			continue
-		}
-		data, err := t.Params.Float32(w.Name)
+	layerOf := layersOf(t.Student.Model)
+	for _, name := range t.Params.Names() {
+		data, err := t.Params.Float32(name)
 		if err != nil {
 			return "", err
 		}
 		if i := firstBad(data); i >= 0 {
-			return fmt.Sprintf("%s: tensor %s is %v at element %d", place(w.Layer), w.Name, data[i], i), nil
+			return fmt.Sprintf("%s: tensor %s is %v at element %d", place(layerOf(name)), name, data[i], i), nil
 		}
 	}
 	if t.Objective.MSE > 0 && m.Parts != nil {
@@ -45,7 +44,7 @@ func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
 	deepest := math.MinInt
 	for i, square := range m.Squares {
 		name := t.Tensors[i].Name
-		if l := layers[name]; bad(square) && l > deepest {
+		if l := layerOf(name); bad(square) && l > deepest {
 			deepest, where = l, fmt.Sprintf("%s: the gradient of %s is not finite", place(l), name)
 		}
 	}
@@ -82,12 +81,20 @@ func (t *Trainer) probe(b Batch) (string, error) {
 	}
 }
 
-func layerOf(m *arch.Model) map[string]int {
+// layersOf returns the layer of a tensor of the model, or of an adapter of one.
+func layersOf(m *arch.Model) func(name string) int {
 	layers := map[string]int{}
 	for _, w := range m.Weights() {
 		layers[w.Name] = w.Layer
 	}
-	return layers
+	return func(name string) int {
+		for _, suffix := range []string{nn.LoRAA, nn.LoRAB} {
+			if module, ok := strings.CutSuffix(name, suffix); ok {
+				return layers[module+".weight"]
+			}
+		}
+		return layers[name]
+	}
 }
 
 func place(layer int) string {

@@ -5,7 +5,7 @@
 // runs one optimizer step over one or more micro-batches. Learning rates come in
 // with each step, so a schedule is plain Go outside of the graph.
 //
-// A step whose gradient is not finite changes nothing: the caller can still save
+// A step whose loss or gradient is not finite changes nothing: the caller can still save
 // what it had, and [Trainer.Diagnose] says in which layer it went wrong.
 //
 // # Limits
@@ -41,7 +41,6 @@ type Setup struct {
 	Student nn.Net
 	Params  *nn.Params // the student's
 	Tensors []Tensor
-	Groups  int // learning rates per step
 
 	Objective Objective
 	Optimizer AdamW
@@ -57,7 +56,7 @@ type Batch struct {
 type Metrics struct {
 	Loss     float64
 	Parts    []float64 // see [Objective.Parts]
-	GradNorm float64   // global, before clipping
+	GradNorm float64   // global, before clipping, summed in fp32 as the step saw it
 	Squares  []float64 // sum of squares of each trainable tensor's gradient
 }
 
@@ -139,7 +138,7 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 		}
 		sum.add(m, share)
 	}
-	out, err := t.apply.Exec(control)
+	out, err := t.apply.Exec(control, float32(sum.Loss))
 	if err != nil {
 		return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 	}
@@ -168,11 +167,11 @@ func (t *Trainer) Close() error {
 	return nil
 }
 
-// fusedGraph: ids [B, T], targets [B, T], control → losses [1+parts], squares [tensors].
+// fusedGraph: ids [B, T], targets [B, T], control → losses [1+parts], squares [tensors+1].
 func (t *Trainer) fusedGraph(_ *model.Scope, ids, targets, control *Node) []*Node {
 	t.Store.SetTraining(ids.Graph(), true)
 	losses, grads := t.gradients(ids, targets)
-	return []*Node{losses, t.update(grads, control)}
+	return []*Node{losses, t.update(grads, control, Reshape(Slice(losses, AxisElem(0))))}
 }
 
 func (t *Trainer) accumulateGraph(_ *model.Scope, ids, targets, share *Node) []*Node {
@@ -185,14 +184,15 @@ func (t *Trainer) accumulateGraph(_ *model.Scope, ids, targets, share *Node) []*
 	return []*Node{losses}
 }
 
-func (t *Trainer) applyGraph(_ *model.Scope, control *Node) []*Node {
+// applyGraph: control, the mean loss of the micro-batches → squares [tensors+1].
+func (t *Trainer) applyGraph(_ *model.Scope, control, loss *Node) []*Node {
 	g := control.Graph()
 	t.Store.SetTraining(g, true)
 	grads := make([]*Node, len(t.sums))
 	for i, v := range t.sums {
 		grads[i] = v.NodeValue(g)
 	}
-	squares := t.update(grads, control)
+	squares := t.update(grads, control, loss)
 	for i, v := range t.sums {
 		v.SetNodeValue(ZerosLike(grads[i]))
 	}
@@ -242,11 +242,10 @@ func (t *Trainer) metrics(losses, squares *tensors.Tensor) (Metrics, error) {
 		if err != nil {
 			return m, fmt.Errorf("read gradient norms: %w", err)
 		}
-		for _, x := range flat {
+		for _, x := range flat[:len(flat)-1] {
 			m.Squares = append(m.Squares, float64(x))
-			m.GradNorm += float64(x)
 		}
-		m.GradNorm = math.Sqrt(m.GradNorm)
+		m.GradNorm = float64(flat[len(flat)-1])
 	}
 	return m, nil
 }

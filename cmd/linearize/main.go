@@ -61,6 +61,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
 		newConvertCmd(),
+		newDemoCmd(),
 		newDistillCmd(),
 		newDoctorCmd(),
 		newEvalCmd(),

@@ -48,7 +48,7 @@ func ReplaceDir(dir string, overwrite bool, fill func(tmp string) error) error {
 		}
 		return err
 	}
-	unlock, _ := lockDir(tmp) // without a lock the write is as good, only the sweep is not
+	unlock, _ := lock(tmp) // without a lock the write is as good, only the sweep is not
 	defer unlock()
 	defer func() {
 		if !placed {
@@ -80,24 +80,53 @@ func makeParents(dir string) (made []string, err error) {
 	return made, os.MkdirAll(dir, 0o777)
 }
 
-// sweep removes what killed writers of dir left behind.
-func sweep(dir string) {
-	entries, err := os.ReadDir(filepath.Dir(dir))
+// Sweep removes what killed writers left behind in dir and below.
+func Sweep(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case !isPartial(d.Name()):
+			return nil
+		}
+		removeDead(path)
+		if d.IsDir() {
+			return fs.SkipDir
+		}
+		return nil
+	})
+}
+
+// sweep removes what killed writers of path left behind.
+func sweep(path string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return // the write itself will say why
 	}
 	for _, e := range entries {
-		pid, ok := strings.CutPrefix(e.Name(), filepath.Base(dir)+partialSuffix)
-		if _, err := strconv.ParseUint(pid, 10, 32); !ok || err != nil || !e.IsDir() {
-			continue
+		if strings.HasPrefix(e.Name(), filepath.Base(path)+partialSuffix) && isPartial(e.Name()) {
+			removeDead(filepath.Join(filepath.Dir(path), e.Name()))
 		}
-		path := filepath.Join(filepath.Dir(dir), e.Name())
-		unlock, ok := lockDir(path)
-		if ok { // nobody holds it: its writer is dead
-			_ = os.RemoveAll(path)
-		}
-		unlock()
 	}
+}
+
+// isPartial tells whether a name is one that partialName gives.
+func isPartial(name string) bool {
+	i := strings.LastIndex(name, partialSuffix)
+	if i < 1 {
+		return false
+	}
+	_, err := strconv.ParseUint(name[i+len(partialSuffix):], 10, 32)
+	return err == nil
+}
+
+// removeDead removes a partial file or folder that nobody holds: its writer is dead.
+func removeDead(path string) {
+	unlock, ok := lock(path)
+	if ok {
+		_ = os.RemoveAll(path)
+	}
+	unlock()
 }
 
 // place renames tmp to dir and removes what stood there.

@@ -7,9 +7,9 @@
 //
 // # Limits
 //
-// A killed process leaves its .partial folder behind; the next ReplaceDir of the
-// same folder removes it. What a running process writes is held by a lock and
-// stays. A mount point cannot be replaced, because it cannot be renamed.
+// A killed process leaves its .partial file or folder behind; the next write of the
+// same path removes it, and so does [Sweep]. What a running process writes is held by
+// a lock and stays. A mount point cannot be replaced, because it cannot be renamed.
 //
 // # Compatibility
 //
@@ -42,11 +42,14 @@ func WriteFile(path string, data []byte, perm os.FileMode) error {
 // ReplaceFile puts what write writes at path in one step. When write fails, what
 // was at path before is still there.
 func ReplaceFile(path string, perm os.FileMode, write func(w io.Writer) error) error {
+	sweep(path)
 	tmp := partialName(path)
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
 	if err != nil {
 		return err
 	}
+	unlock, _ := lock(tmp) // without a lock the write is as good, only the sweep is not
+	defer unlock()
 	placed := false
 	defer func() {
 		if !placed { // also when write panics

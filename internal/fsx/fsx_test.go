@@ -158,6 +158,31 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+func TestSweepFiles(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "deep", "state")
+	put(t, path+".partial-4194000", "dead")
+	put(t, path+".partial-mine", "not ours")
+	put(t, filepath.Join(root, "deep", "other.partial-4194000"), "another file's")
+	put(t, filepath.Join(root, "gone.partial-4194000", "x"), "a folder's")
+	err := fsx.ReplaceFile(path, 0o644, func(w io.Writer) error {
+		if err := fsx.Sweep(root); err != nil { // what is being written stays
+			return err
+		}
+		_, err := w.Write([]byte("one"))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(t, filepath.Dir(path)), []string{"state", "state.partial-mine"}; !slices.Equal(got, want) {
+		t.Errorf("left: %v, want %v", got, want)
+	}
+	if got, want := names(t, root), []string{"deep"}; !slices.Equal(got, want) {
+		t.Errorf("left: %v, want %v", got, want)
+	}
+}
+
 // TestKilled kills a writer in the middle and writes again.
 func TestKilled(t *testing.T) {
 	if dir := os.Getenv("FSX_TEST_KILLED"); dir != "" {

@@ -4,8 +4,8 @@ package fsx
 
 import "os"
 
-// lockDir has no lock to take here, so nothing is ever swept.
-func lockDir(string) (unlock func(), ok bool) { return func() {}, false }
+// lock has no lock to take here, so nothing is ever swept.
+func lock(string) (unlock func(), ok bool) { return func() {}, false }
 
 // syncDirHandle does nothing: folders cannot be flushed here.
 func syncDirHandle(*os.File) error { return nil }

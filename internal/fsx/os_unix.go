@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockDir takes the folder's lock without waiting. The kernel drops it when the
+// lock takes the lock of a file or folder without waiting. The kernel drops it when the
 // process ends, in whatever way and whatever process-id namespace.
-func lockDir(dir string) (unlock func(), ok bool) {
-	d, err := os.Open(dir)
+func lock(path string) (unlock func(), ok bool) {
+	f, err := os.Open(path)
 	if err != nil {
 		return func() {}, false
 	}
-	err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	return func() { _ = d.Close() }, err == nil
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return func() { _ = f.Close() }, err == nil
 }
 
 func syncDirHandle(d *os.File) error { return d.Sync() }

@@ -38,10 +38,15 @@ func parseHeader(file []byte) (map[string]entry, map[string]string, error) {
 	if n > uint64(len(file)-8) {
 		return nil, nil, fmt.Errorf("header of %d bytes in a file of %d: the file is cut off", n, len(file))
 	}
-	if err := scanHeader(file[8:8+n], uint64(len(file))-8-n); err != nil {
+	dataLen := uint64(len(file)) - 8 - n
+	end, err := scanHeader(file[8:8+n], dataLen)
+	if err != nil {
 		return nil, nil, err
 	}
 	_, meta, err := safetensors.ReadMetadata(file)
+	if err != nil && 0 < end && end < dataLen {
+		err = fmt.Errorf("%w: %d bytes of data, want %d", err, dataLen, end)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,45 +70,45 @@ func parseHeader(file []byte) (map[string]entry, map[string]string, error) {
 
 // scanHeader refuses what the library lets pass (duplicate names, invalid UTF-8, a
 // header of null) and words what it would say only vaguely: unknown dtypes, sizes that
-// contradict a shape, and files shorter than their header says.
-func scanHeader(header []byte, dataLen uint64) error {
+// contradict a shape, and files shorter than their header says. It returns where the
+// data of the tensors that it understands ends.
+func scanHeader(header []byte, dataLen uint64) (end uint64, err error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(header)) // strict: RFC 7493
 	if dec.PeekKind() != jsontext.KindBeginObject {
-		return errors.New("header is no JSON object")
+		return 0, errors.New("header is no JSON object")
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return headerError(err)
+		return 0, headerError(err)
 	}
-	var end uint64
 	for dec.PeekKind() != jsontext.KindEndObject {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return headerError(err)
+			return 0, headerError(err)
 		}
 		key := name.String()
 		value, err := dec.ReadValue()
 		if err != nil {
-			return headerError(err)
+			return 0, headerError(err)
 		}
 		if key == "__metadata__" {
 			continue
 		}
 		last, err := scanTensor(key, value)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		end = max(end, last)
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return headerError(err)
+		return 0, headerError(err)
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return errors.New("header holds more than one JSON object")
+		return 0, errors.New("header holds more than one JSON object")
 	}
 	if end > dataLen {
-		return fmt.Errorf("%d bytes of data, want %d: the file is cut off", dataLen, end)
+		return 0, fmt.Errorf("%d bytes of data, want %d: the file is cut off", dataLen, end)
 	}
-	return nil
+	return end, nil
 }
 
 // scanTensor returns the end of one tensor's bytes. What it cannot make sense of it

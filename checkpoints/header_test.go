@@ -33,7 +33,7 @@ func TestParseHeader(t *testing.T) {
 		{"nothing", ``, 0, "header is no JSON object"},
 		{"two objects", `{} {}`, 0, "more than one JSON object"},
 		{"cut off", `{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 7, "7 bytes of data, want 8: the file is cut off"},
-		{"tail", `{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 9, "incomplete buffer"},
+		{"tail", `{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 9, "9 bytes of data, want 8"},
 		{"fraction", `{"w":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}`, 8, "natural numbers"},
 		{"extra field", `{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}`, 8, "expected 3 keys"},
 		{"huge beside zero", `{"w":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}}`, 0, "tensor w: dimension 18446744073709551615, want at most"},

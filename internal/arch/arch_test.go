@@ -47,6 +47,13 @@ func TestDescribeErrors(t *testing.T) {
 		{"rope scaling", map[string]any{"rope_scaling": map[string]any{"rope_type": "yarn"}}, `rope_scaling.rope_type is "yarn", want "default"`},
 		{"rope, legacy key", map[string]any{"rope_scaling": map[string]any{"type": "linear"}}, `rope_scaling.rope_type is "linear"`},
 		{"rope, v5 key", map[string]any{"rope_parameters": map[string]any{"rope_type": "llama3"}}, `rope_parameters.rope_type is "llama3"`},
+		{"rope, both keys", map[string]any{"rope_scaling": map[string]any{"rope_type": "default"}, "rope_parameters": map[string]any{"rope_type": "yarn"}}, `rope_parameters.rope_type is "yarn"`},
+		{"two thetas", map[string]any{"rope_theta": 1e4, "rope_parameters": map[string]any{"rope_theta": 5e5}}, "rope_theta is 10000 and rope_parameters.rope_theta 500000, want one value"},
+		{"partial rope", map[string]any{"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5, want 1"},
+		{"partial rope, v5 key", map[string]any{"rope_parameters": map[string]any{"partial_rotary_factor": 0.25}}, "partial_rotary_factor is 0.25, want 1"},
+		{"another model_type", map[string]any{"model_type": "qwen2"}, `model_type is "qwen2", want "llama" for architectures "LlamaForCausalLM"`},
+		{"layers without end", map[string]any{"num_hidden_layers": 1 << 31}, "num_hidden_layers is 2147483648, want at most 16384"},
+		{"a size whose square overflows", map[string]any{"hidden_size": 1 << 62}, "hidden_size is 4611686018427387904, want at most 1073741824"},
 		{"theta", map[string]any{"rope_theta": -1.0}, "rope_theta is -1, want > 1"},
 		{"quantized", map[string]any{"quantization_config": map[string]any{"quant_method": "awq"}}, "quantized weights are not supported"},
 		{"wrong type", map[string]any{"vocab_size": "many"}, "vocab_size"},
@@ -72,11 +79,11 @@ func TestDescribeErrors(t *testing.T) {
 // Transformers 4 and 5 spell the same rope differently.
 func TestRopeSpellings(t *testing.T) {
 	for name, changes := range map[string]map[string]any{
-		"v4":                {"rope_theta": 5e5, "rope_scaling": nil},
-		"v5":                {"rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 5e5}},
-		"both":              {"rope_theta": 5e5, "rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 5e5}},
-		"v4 default type":   {"rope_theta": 5e5, "rope_scaling": map[string]any{"rope_type": "default"}},
-		"v5 over top level": {"rope_theta": 7.0, "rope_parameters": map[string]any{"rope_theta": 5e5}},
+		"v4":               {"rope_theta": 5e5, "rope_scaling": nil},
+		"v5":               {"rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 5e5}},
+		"both":             {"rope_theta": 5e5, "rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 5e5}},
+		"v4 default type":  {"rope_theta": 5e5, "rope_scaling": map[string]any{"rope_type": "default"}},
+		"v5 without theta": {"rope_theta": 5e5, "rope_parameters": map[string]any{"rope_type": "default"}},
 	} {
 		m, err := arch.Describe(config(t, changes))
 		if err != nil {
@@ -165,6 +172,7 @@ func TestParseMixer(t *testing.T) {
 		"mamba2,gate=maybe":    `gate is "maybe", want true or false`,
 		"mamba2,conv=2,conv=3": "option conv is given twice",
 		"hedgehog,window=16,":  `hedgehog has no option ""`,
+		"mamba2,":              `mamba2 has no option ""`,
 		"softmax,window=3":     `softmax has no option "window"`,
 	} {
 		_, err := arch.ParseMixer(spec)

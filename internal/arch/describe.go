@@ -35,6 +35,7 @@ type rawConfig struct {
 	Theta                *float64        `json:"rope_theta"`
 	RopeScaling          json.RawMessage `json:"rope_scaling"`
 	RopeParameters       json.RawMessage `json:"rope_parameters"`
+	PartialRotary        *float64        `json:"partial_rotary_factor"`
 	BOS                  *int            `json:"bos_token_id"`
 	EOS                  json.RawMessage `json:"eos_token_id"`
 	Quantization         json.RawMessage `json:"quantization_config"`
@@ -58,6 +59,9 @@ func Describe(config []byte) (*Model, error) {
 	if !ok {
 		return nil, &UnsupportedError{arches[0], c.ModelType}
 	}
+	if c.ModelType != StudentType && c.ModelType != "" && c.ModelType != row.modelType {
+		return nil, fmt.Errorf("config.json: model_type is %q, want %q for architectures %q", c.ModelType, row.modelType, arches[0])
+	}
 	m := &Model{
 		Family: arches[0], Name: c.ModelType, names: row.names,
 		Vocab: c.Vocab, Hidden: c.Hidden, Layers: c.Layers, FFN: c.FFN,
@@ -79,27 +83,38 @@ func Describe(config []byte) (*Model, error) {
 	if m.Rope, err = describeRope(m, &c, row.defaults.theta); err != nil {
 		return nil, err
 	}
-	if m.EOS, err = oneOrMany(c.EOS); err != nil {
-		return nil, fmt.Errorf("config.json: eos_token_id: %w", err)
+	if m.EOS, err = TokenIDs(c.EOS); err != nil {
+		return nil, fmt.Errorf("config.json: eos_token_id %w", err)
 	}
 	m.Mixers, err = describeMixers(m, &c)
 	return m, err
 }
 
+// No model comes near these; a product of two sizes and the table of all layers'
+// names stay far from what an int and memory hold.
+const (
+	maxSize   = 1 << 30
+	maxLayers = 1 << 14
+)
+
 func checkSizes(m *Model, c *rawConfig) error {
 	for _, f := range []struct {
-		key   string
-		value int
+		key        string
+		value, max int
 	}{
-		{"vocab_size", m.Vocab},
-		{"hidden_size", m.Hidden},
-		{"num_hidden_layers", m.Layers},
-		{"intermediate_size", m.FFN},
-		{"num_attention_heads", m.Heads},
-		{"num_key_value_heads", m.KVHeads},
+		{"vocab_size", m.Vocab, maxSize},
+		{"hidden_size", m.Hidden, maxSize},
+		{"num_hidden_layers", m.Layers, maxLayers},
+		{"intermediate_size", m.FFN, maxSize},
+		{"num_attention_heads", m.Heads, maxSize},
+		{"num_key_value_heads", m.KVHeads, maxSize},
+		{"head_dim", or(c.HeadDim, 1), maxSize},
 	} {
 		if f.value <= 0 {
 			return fmt.Errorf("config.json: %s is %d, want > 0", f.key, f.value)
+		}
+		if f.value > f.max {
+			return fmt.Errorf("config.json: %s is %d, want at most %d", f.key, f.value, f.max)
 		}
 	}
 	if m.Heads%m.KVHeads != 0 {
@@ -125,28 +140,42 @@ func checkSizes(m *Model, c *rawConfig) error {
 }
 
 // describeRope takes both spellings: rope_theta with rope_scaling (transformers
-// 4) and rope_parameters (5). With both, a rope_scaling that is not null wins.
+// 4) and rope_parameters (5). A folder that has both must mean the same by them:
+// each version reads its own.
 func describeRope(m *Model, c *rawConfig, theta float64) (Rope, error) {
 	r := Rope{Theta: or(c.Theta, theta), Dim: m.HeadDim}
-	key, raw := "rope_scaling", c.RopeScaling
-	if !set(raw) {
-		key, raw = "rope_parameters", c.RopeParameters
-	}
-	if set(raw) {
+	partial := or(c.PartialRotary, 1)
+	for _, spelling := range []struct {
+		key string
+		raw json.RawMessage
+	}{{"rope_scaling", c.RopeScaling}, {"rope_parameters", c.RopeParameters}} {
+		if !set(spelling.raw) {
+			continue
+		}
 		var p struct {
 			RopeType *string  `json:"rope_type"`
 			Type     *string  `json:"type"`
 			Theta    *float64 `json:"rope_theta"`
+			Partial  *float64 `json:"partial_rotary_factor"`
 		}
-		if err := json.Unmarshal(raw, &p); err != nil {
-			return r, fmt.Errorf("config.json: %s: %w", key, err)
+		if err := json.Unmarshal(spelling.raw, &p); err != nil {
+			return r, fmt.Errorf("config.json: %s: %w", spelling.key, err)
 		}
 		if kind := or(p.RopeType, or(p.Type, "default")); kind != "default" {
-			return r, fmt.Errorf("config.json: %s.rope_type is %q, want \"default\"", key, kind)
+			return r, fmt.Errorf("config.json: %s.rope_type is %q, want \"default\"", spelling.key, kind)
 		}
-		if key == "rope_parameters" {
-			r.Theta = or(p.Theta, r.Theta)
+		if p.Theta != nil {
+			if c.Theta != nil && *c.Theta != *p.Theta {
+				return r, fmt.Errorf("config.json: rope_theta is %g and %s.rope_theta %g, want one value", *c.Theta, spelling.key, *p.Theta)
+			}
+			r.Theta = *p.Theta
 		}
+		if p.Partial != nil {
+			partial = *p.Partial
+		}
+	}
+	if partial != 1 {
+		return r, fmt.Errorf("config.json: partial_rotary_factor is %g, want 1", partial)
 	}
 	if !(r.Theta > 1) || math.IsInf(r.Theta, 0) {
 		return r, fmt.Errorf("config.json: rope_theta is %g, want > 1", r.Theta)
@@ -164,21 +193,27 @@ func describeMixers(m *Model, c *rawConfig) ([]Mixer, error) {
 	return c.Mixers, nil
 }
 
-// oneOrMany reads an id, a list of ids, or null.
-func oneOrMany(raw json.RawMessage) ([]int, error) {
+// TokenIDs reads what config files write where there may be several ids: an id, a
+// list of ids, or null. A null in a list is no id.
+func TokenIDs(raw json.RawMessage) ([]int, error) {
 	if !set(raw) {
 		return nil, nil
 	}
-	if raw[0] == '[' {
-		var many []int
-		err := json.Unmarshal(raw, &many)
-		return many, err
+	was := raw
+	if raw[0] != '[' {
+		raw = slices.Concat(json.RawMessage("["), raw, json.RawMessage("]"))
 	}
-	var one int
-	if err := json.Unmarshal(raw, &one); err != nil {
-		return nil, err
+	var list []*int
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("is %s, want an id or a list of ids", was)
 	}
-	return []int{one}, nil
+	var ids []int
+	for _, id := range list {
+		if id != nil {
+			ids = append(ids, *id)
+		}
+	}
+	return ids, nil
 }
 
 func set(raw json.RawMessage) bool { return len(raw) > 0 && !bytes.Equal(raw, []byte("null")) }

@@ -68,7 +68,7 @@ func (e *MixerError) Hint() string { return "choose from " + strings.Join(e.Choi
 // ParseMixer reads "name,option=value,...", as --mixer takes it. A bare boolean
 // option is set. The error is a [*MixerError].
 func ParseMixer(spec string) (Mixer, error) {
-	name, rest, _ := strings.Cut(spec, ",")
+	name, rest, more := strings.Cut(spec, ",")
 	row, ok := mixerRows[name]
 	if !ok {
 		return Mixer{}, &MixerError{spec, "there is no such mixer", Mixers()}
@@ -76,7 +76,7 @@ func ParseMixer(spec string) (Mixer, error) {
 	x := Mixer{Name: name, options: defaults(row)}
 	seen := map[string]bool{}
 	for part := range strings.SplitSeq(rest, ",") {
-		if part == "" && rest == "" {
+		if !more {
 			break
 		}
 		key, value, given := strings.Cut(part, "=")

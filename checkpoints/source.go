@@ -34,8 +34,12 @@ func FromFloat32(name string, shape []int, data []float32, as DType) Source {
 }
 
 // EncodeFloat32 returns data in the given dtype, F32, F16 or BF16, as the bytes that
-// a [Source] gives: for sources that compute their values only when asked.
+// a [Source] gives: for sources that compute their values only when asked. A finite
+// value that the dtype would round to infinity is an error.
 func EncodeFloat32(data []float32, as DType) ([]byte, error) {
+	if err := checkRange(data, as); err != nil {
+		return nil, err
+	}
 	switch as {
 	case F32:
 		out := make([]byte, 4*len(data))
@@ -54,6 +58,29 @@ func EncodeFloat32(data []float32, as DType) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("encode float32: dtype %s, want F32, F16 or BF16", as)
 	}
+}
+
+// checkRange compares with the least number that rounds away from the dtype's
+// largest: for F16, whose largest is 65504, that is 65520.
+func checkRange(data []float32, as DType) error {
+	var beyond float32
+	switch as {
+	case F16:
+		beyond = 65520
+	case BF16:
+		beyond = math.Float32frombits(0x7f7f8000)
+	default:
+		return nil
+	}
+	for i, x := range data {
+		if x < 0 {
+			x = -x
+		}
+		if x >= beyond && x <= math.MaxFloat32 {
+			return fmt.Errorf("element %d is %g, which %s cannot hold", i, data[i], as)
+		}
+	}
+	return nil
 }
 
 // Source makes a source that copies the tensor byte for byte, without holding it in

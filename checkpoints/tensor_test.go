@@ -14,11 +14,11 @@ import (
 )
 
 func TestFromFloat32(t *testing.T) {
-	data := []float32{1, -2.5, 1.00390625, 1.01171875, 65520, float32(math.Inf(-1))}
+	data := []float32{1, -2.5, 1.00390625, 1.01171875, 65519, float32(math.Inf(-1))}
 	want := map[checkpoints.DType][]float32{
 		checkpoints.F32:  data,
 		checkpoints.BF16: {1, -2.5, 1, 1.015625, 65536, float32(math.Inf(-1))},
-		checkpoints.F16:  {1, -2.5, 1.00390625, 1.01171875, float32(math.Inf(1)), float32(math.Inf(-1))},
+		checkpoints.F16:  {1, -2.5, 1.00390625, 1.01171875, 65504, float32(math.Inf(-1))},
 	}
 	var sources []checkpoints.Source
 	for dtype := range want {
@@ -49,6 +49,21 @@ func TestFromFloat32(t *testing.T) {
 	err = checkpoints.WriteFile(path, []checkpoints.Source{checkpoints.FromFloat32("x", []int{1}, []float32{1}, checkpoints.I8)}, nil)
 	if err == nil || !strings.Contains(err.Error(), "tensor x: encode float32: dtype I8") {
 		t.Errorf("WriteFile(I8) = %v, want an error that names tensor and dtype", err)
+	}
+}
+
+// A number that the dtype would make infinite is refused; one just below is not.
+func TestEncodeFloat32Range(t *testing.T) {
+	for dtype, beyond := range map[checkpoints.DType]float32{checkpoints.F16: 65520, checkpoints.BF16: math.Float32frombits(0x7f7f8000)} {
+		for _, sign := range []float32{1, -1} {
+			if _, err := checkpoints.EncodeFloat32([]float32{sign * math.Nextafter32(beyond, 0)}, dtype); err != nil {
+				t.Errorf("%s: %v", dtype, err)
+			}
+			_, err := checkpoints.EncodeFloat32([]float32{0, sign * beyond}, dtype)
+			if err == nil || !strings.HasPrefix(err.Error(), "element 1 is ") || !strings.HasSuffix(err.Error(), "which "+string(dtype)+" cannot hold") {
+				t.Errorf("%s: EncodeFloat32(%g) = %v, want it refused", dtype, sign*beyond, err)
+			}
+		}
 	}
 }
 

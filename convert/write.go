@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -169,23 +167,6 @@ func (t Tensor) encoded(values func() ([]float32, error)) checkpoints.Source {
 		if err != nil {
 			return nil, err
 		}
-		if err := t.checkRange(data); err != nil {
-			return nil, err
-		}
 		return checkpoints.EncodeFloat32(data, t.DType)
 	}}
-}
-
-// checkRange refuses finite values that the dtype would turn into infinities. Only
-// F16 is that narrow: its largest number is 65504, and 65520 rounds away from it.
-func (t Tensor) checkRange(data []float32) error {
-	if t.DType != checkpoints.F16 {
-		return nil
-	}
-	for i, x := range data {
-		if x := math.Abs(float64(x)); x >= 65520 && !math.IsInf(x, 0) {
-			return fmt.Errorf("element %d is %g, which F16 cannot hold, want %s or another dtype", i, data[i], strings.ToLower(string(checkpoints.BF16)))
-		}
-	}
-	return nil
 }

@@ -93,7 +93,7 @@ func mergeInto(weight []float32, params *nn.Params, m lora.Module, stage Stage) 
 	if err != nil {
 		return err
 	}
-	m.Merge(weight, a, b, stage.LoRA.Alpha/float64(stage.LoRA.R))
+	m.Merge(weight, a, b, lora.Config(*stage.LoRA).Scale())
 	return nil
 }
 

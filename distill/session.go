@@ -20,6 +20,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
+	"github.com/seed-1411d8c0/linearize/lora"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -199,7 +200,7 @@ func (s *session) trainer(i int) (*train.Trainer, error) {
 				return nil, err
 			}
 		}
-		s.params.Adapt(m.Name, stage.LoRA.Alpha/float64(stage.LoRA.R))
+		s.params.Adapt(m.Name, lora.Config(*stage.LoRA).Scale())
 	}
 	setup := train.Setup{
 		Backend: s.backend, Store: s.store, Teacher: s.teacher, Student: s.student, Params: s.params,

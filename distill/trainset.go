@@ -50,7 +50,7 @@ func trainSet(m *arch.Model, s recipes.Stage) ([]Trainable, []lora.Module, error
 }
 
 func adapters(m *arch.Model, l recipes.LoRA) ([]Trainable, []lora.Module, error) {
-	modules, err := lora.Config{R: l.R, Alpha: l.Alpha, Targets: l.Targets}.Match(m)
+	modules, err := lora.Config(l).Match(m)
 	if err != nil {
 		return nil, nil, err
 	}

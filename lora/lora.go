@@ -3,8 +3,8 @@
 //	y = x·Wᵀ + Alpha/R · (x·Aᵀ)·Bᵀ,   A [R, in], B [out, R]
 //
 // [Config.Match] finds the modules of a model that a configuration names,
-// [Module.Init] gives a new correction that changes nothing, and [Merge] adds a
-// trained one into the weight, so that what is saved is an ordinary checkpoint.
+// [Module.Init] gives a new correction that changes nothing, and [Module.Merge] adds
+// a trained one into the weight, so that what is saved is an ordinary checkpoint.
 //
 // # Limits
 //

@@ -1,5 +1,5 @@
 // Package ops holds the pieces that every block and every mixer is built from:
-// linear layers, norms, activations, rotary positions, the short convolution.
+// linear layers, norms, activations, rotary positions.
 //
 // Like all graph-building code here, the functions panic with an error when
 // shapes disagree; whoever builds a graph recovers it at the boundary.

@@ -9,16 +9,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/gomlx/compute"
 
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 )
 
+// firstRoom is how many new tokens a model with softmax layers has room for at
+// first. A step reads the whole cache, so that room for all of MaxTokens would make
+// each as slow as the last one.
+const firstRoom = 512
+
 // Generator continues sequences. It is for one goroutine.
-type Generator struct{ decoder *infer.Decoder }
+type Generator struct {
+	decoder *infer.Decoder
+	grows   bool // a layer's state grows with the sequence
+}
 
 // New returns a generator for a model whose weights are in the store. Set live
 // when the weights change during the generator's life, as in training.
@@ -27,7 +37,8 @@ func New(backend compute.Backend, store *nn.Store, net nn.Net, live bool) (*Gene
 	if err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
 	}
-	return &Generator{d}, nil
+	grows := slices.ContainsFunc(net.Model.Mixers, func(m arch.Mixer) bool { return m.Name == arch.Softmax })
+	return &Generator{d, grows}, nil
 }
 
 // Finalize frees the compiled graphs; the weights belong to the store.
@@ -52,7 +63,12 @@ func (g *Generator) Generate(ctx context.Context, prompt []int, o Options, each 
 	if err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
 	}
-	s, logits, err := g.decoder.Prefill([][]int{prompt}, len(prompt)+o.MaxTokens)
+	// Unless the state grows, room for any number of tokens costs nothing.
+	room := math.MaxInt32
+	if g.grows {
+		room = len(prompt) + min(o.MaxTokens, firstRoom)
+	}
+	s, logits, err := g.decoder.Prefill([][]int{prompt}, room)
 	if err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
 	}
@@ -74,8 +90,29 @@ func (g *Generator) Generate(ctx context.Context, prompt []int, o Options, each 
 		if len(ids) == o.MaxTokens || slices.Contains(o.Stop, id) {
 			return ids, nil
 		}
-		if logits, err = s.Step([]int{id}); err != nil {
+		if s.Seen() < room {
+			logits, err = s.Step([]int{id})
+		} else {
+			// All again, into twice the room: over a long text that adds a constant to
+			// the cost of each token.
+			room *= 2
+			s, logits, err = g.again(s, slices.Concat(prompt, ids), room)
+		}
+		if err != nil {
 			return ids, fmt.Errorf("generate: %w", err)
 		}
 	}
+}
+
+// again replaces a session by one that has seen ids and has more room. On an error
+// the old one is returned, closed.
+func (g *Generator) again(s *infer.Session, ids []int, room int) (*infer.Session, []float32, error) {
+	if err := s.Close(); err != nil {
+		return s, nil, err
+	}
+	next, logits, err := g.decoder.Prefill([][]int{ids}, room)
+	if err != nil {
+		return s, nil, err
+	}
+	return next, logits, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/generate"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
@@ -117,6 +119,36 @@ func TestGenerateStops(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || !slices.Equal(got, all[:3]) {
 		t.Errorf("cancelled after 3 tokens, Generate() = %v, %v, want %v", got, err, all[:3])
+	}
+}
+
+// A text longer than the room that softmax layers have at first goes on as if there
+// had been room for it all the time.
+func TestGenerateGrows(t *testing.T) {
+	net, store := tiny(t)
+	g := newGenerator(t, store, net)
+	const n = 600
+	got, err := g.Generate(t.Context(), []int{1}, generate.Options{MaxTokens: n}, nil)
+	if err != nil || len(got) != n {
+		t.Fatalf("Generate() = %d tokens, %v, want %d", len(got), err, n)
+	}
+	d, err := infer.NewDecoder(infer.Model{Backend: enginetest.Open(t), Store: store, Net: net})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Finalize()
+	logits, err := d.Forward(append([]int{1}, got...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range got {
+		row := logits[i*net.Model.Vocab : (i+1)*net.Model.Vocab]
+		if best := slices.Max(row); row[id] < best-1e-4 {
+			t.Fatalf("token %d is %d of logit %g, and the best is %g", i+1, id, row[id], best)
+		}
+	}
+	if _, err := g.Generate(t.Context(), []int{1}, generate.Options{MaxTokens: math.MaxInt, Stop: got[1:2]}, nil); err != nil {
+		t.Errorf("Generate() of tokens without end, stopped early: %v", err)
 	}
 }
 

@@ -30,30 +30,11 @@ func StopIDs(m *arch.Model, dir string) ([]int, error) {
 	if err := json.Unmarshal(data, &config); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	more, err := oneOrMany(config.EOS)
+	more, err := arch.TokenIDs(config.EOS)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: eos_token_id is %s, want an id or a list of ids", path, config.EOS)
+		return nil, fmt.Errorf("read %s: eos_token_id %w", path, err)
 	}
 	ids = append(ids, more...)
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
-}
-
-func oneOrMany(raw json.RawMessage) (ids []int, err error) {
-	if len(raw) == 0 {
-		return nil, nil
-	}
-	if raw[0] != '[' {
-		raw = slices.Concat(json.RawMessage("["), raw, json.RawMessage("]"))
-	}
-	var list []*int // null is no id
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, err
-	}
-	for _, id := range list {
-		if id != nil {
-			ids = append(ids, *id)
-		}
-	}
-	return ids, nil
 }

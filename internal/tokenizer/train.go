@@ -34,10 +34,11 @@ func (o TrainOptions) check() error {
 }
 
 // Train learns a byte-level BPE from docs and returns a complete tokenizer.json,
-// which [Parse] and Hugging Face's tokenizers read alike. Words are cut for
-// source code: a line break and the indentation around it are one word (a prompt
-// should not end within it), digits stand alone. The pair seen most often is merged first, the one with the lowest
-// ids among equals, so that the same docs give the same bytes.
+// which [Parse] and Hugging Face's tokenizers read alike. Words are cut for source
+// code: a line break and the indentation around it are one word (a prompt should
+// not end within it), digits stand alone. The pair seen most often is merged first,
+// the one with the lowest ids among equals, so that the same docs give the same
+// bytes.
 //
 // Cost: one pass over docs, then time in the order of the distinct words. It is
 // an error when docs are too small to give VocabSize tokens.

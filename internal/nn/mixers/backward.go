@@ -97,6 +97,9 @@ func softmaxRows(s *Node) *Node {
 // in the gradient: what all entries lose through it goes to the one that it is.
 //
 //	ds = e ⊙ de − [s = max s] Σ e ⊙ de
+//
+// Entries that tie for the maximum each lose all of it, where torch's amax shares
+// it among them; the scores of different rotated keys do not tie.
 func expBelowMax(s *Node) *Node {
 	below := Sub(s, StopGradient(ReduceAndKeep(s, ReduceMax, -1)))
 	return Exp(IdentityWithCustomGradient(below, func(below, v *Node) *Node {

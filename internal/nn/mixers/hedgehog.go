@@ -34,8 +34,8 @@ import (
 // [B, G, w, D], oldest first. Before w tokens have been seen the first places
 // are not valid, whatever they hold; State.Seen tells.
 //
-// Cost: O(T·(C+F)·D) per head with blocks of C tokens, and O(T·(C+w)·D) for the
-// window.
+// Cost: O(T·(C+F)·D) per head with blocks of C tokens, O(T·(C+w)·D) for the window,
+// and O((T/C)²·F·D) between blocks (see statesAt). A step: O((F+w)·D).
 //
 // Source: Zhang et al. 2024, arXiv:2410.10254.
 type hedgehog struct{}

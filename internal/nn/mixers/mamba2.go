@@ -21,7 +21,8 @@ import (
 // State: memory S [B, H, D(v), D(k)]; conv [B, K−1, (2G+H)·D], the last inputs of
 // the convolution, oldest first.
 //
-// Cost: O(T·(C+D)·D) per head with blocks of C tokens.
+// Cost: O(T·(C+D)·D) per head with blocks of C tokens, and O((T/C)²·D²) between
+// blocks (see statesAt). A step: O(D²).
 //
 // Source: Liao et al. 2025, arXiv:2502.13145 (layer); Dao & Gu 2024,
 // arXiv:2405.21060 (block decomposition).

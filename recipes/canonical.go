@@ -14,14 +14,14 @@ import (
 // Paths are a recipe's files as the process opens them: relative paths of the
 // recipe are relative to the folder that its file is in.
 type Paths struct {
-	Teacher     string // as written when no such folder is there: it is org/name then
+	Teacher     string // as written when no such folder is there
 	Student     string // the folder that convert wrote; empty when the recipe names a mixer
 	Keep        string // [Student].Keep with the path of its @file found
 	Train, Eval []Source
 }
 
-// Paths finds the recipe's files. Only the teacher is looked for on disk, to
-// tell a folder from a name on the hub.
+// Paths finds the recipe's files. Only the teacher is looked for on disk: what is no
+// folder stays as it is written, so that errors show it so.
 func (r *Recipe) Paths() Paths {
 	p := Paths{Teacher: r.Teacher, Keep: r.Student.Keep, Train: r.sources(r.Data.Train), Eval: r.sources(r.Data.Eval)}
 	if info, err := os.Stat(r.resolve(r.Teacher)); err == nil && info.IsDir() {

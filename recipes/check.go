@@ -16,7 +16,7 @@ import (
 // check reports what is decoded but wrong.
 func check(r *Recipe, t *tree, rp *report) {
 	if r.Teacher == "" {
-		rp.missing("teacher", "a folder, org/name or org/name@rev")
+		rp.missing("teacher", "a folder")
 	}
 	checkStudent(&r.Student, t, rp)
 	checkData(&r.Data, t, rp)

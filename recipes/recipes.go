@@ -23,7 +23,7 @@ package recipes
 // Recipe is one file, resolved.
 type Recipe struct {
 	Seed      uint64  `yaml:"seed"`
-	Teacher   string  `yaml:"teacher"` // folder, org/name or org/name@rev
+	Teacher   string  `yaml:"teacher"` // folder
 	Student   Student `yaml:"student"`
 	Data      Data    `yaml:"data"`
 	Defaults  Knobs   `yaml:"defaults"` // already merged into every stage

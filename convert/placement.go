@@ -40,7 +40,7 @@ func (e *KeepError) Hint() string { return keepForms }
 //
 // every:N is the head-interleaved placement, which mmMamba (arXiv:2502.13145)
 // found the best of four for 8 softmax layers in 32. The error is a
-// [*KeepError], or that of reading the file.
+// [*KeepError].
 func ParseKeep(spec string) (Keep, error) {
 	file, ok := strings.CutPrefix(spec, "@")
 	if !ok {
@@ -48,7 +48,7 @@ func ParseKeep(spec string) (Keep, error) {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return Keep{}, fmt.Errorf("keep %q: %w", spec, err)
+		return Keep{}, &KeepError{spec, err.Error()}
 	}
 	text := strings.TrimSpace(string(data))
 	switch {

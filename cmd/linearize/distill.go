@@ -35,7 +35,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 			}
 			r, err := recipes.Load(args[0], sets...)
 			if err != nil {
-				return err
+				return invalid(err)
 			}
 			o.Version = buildVersion().Version
 			plan, err := distill.NewPlan(r, o)

@@ -50,6 +50,10 @@ func exitCode(err error) int {
 // LINEARIZE_DEBUG set it adds the stack of an error that carries one, as the
 // engine's do.
 func printError(w io.Writer, err error) {
+	if _, ok := errors.AsType[exiter](err); !ok && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(w, "linearize: interrupted") // whoever pressed Ctrl-C knows of no context
+		return
+	}
 	fmt.Fprintf(w, "linearize: %v\n", err)
 	if h, ok := errors.AsType[hinter](err); ok {
 		fmt.Fprintf(w, "linearize: hint: %s\n", h.Hint())

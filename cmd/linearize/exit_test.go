@@ -48,6 +48,14 @@ func TestPrintError(t *testing.T) {
 	}
 }
 
+func TestPrintErrorInterrupted(t *testing.T) {
+	var b bytes.Buffer
+	printError(&b, fmt.Errorf("evaluate the teacher: %w", context.Canceled))
+	if want := "linearize: interrupted\n"; b.String() != want {
+		t.Errorf("printError() wrote %q, want %q", &b, want)
+	}
+}
+
 // stackError prints more with %+v, as the engine's errors do.
 type stackError struct{}
 

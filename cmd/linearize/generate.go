@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/generate"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 )
@@ -72,7 +74,8 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return invalid(err)
 	}
-	if len(tok.Encode(c.prompt)) == 0 {
+	prompt := tok.Encode(c.prompt)
+	if len(prompt) == 0 {
 		return usagef("--prompt is empty, and the tokenizer of %s adds no first token", dir)
 	}
 	m, err := loadModel(dir, c.engine)
@@ -80,6 +83,9 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	defer m.Close()
+	if id := slices.Max(prompt); id >= m.net.Model.Vocab {
+		return fmt.Errorf("generate from %s: %w", dir, &eval.VocabError{ID: id, Vocab: m.net.Model.Vocab})
+	}
 	if c.options.Stop, err = generate.StopIDs(m.net.Model, dir); err != nil {
 		return invalid(err)
 	}
@@ -93,16 +99,27 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 		if err != nil {
 			return err
 		}
+		noteLength(cmd.ErrOrStderr(), len(prompt)+len(out.IDs), m.net.Model.MaxPositions)
 		return printJSON(cmd, out)
 	}
 	w := cmd.OutOrStdout()
 	if _, err := io.WriteString(w, c.prompt); err != nil {
 		return err
 	}
-	_, err = g.Text(cmd.Context(), tok, c.prompt, c.options, func(piece string) error {
+	out, err := g.Text(cmd.Context(), tok, c.prompt, c.options, func(piece string) error {
 		_, err := io.WriteString(w, piece)
 		return err
 	})
 	_, werr := fmt.Fprintln(w)
+	noteLength(cmd.ErrOrStderr(), len(prompt)+len(out.IDs), m.net.Model.MaxPositions)
 	return errors.Join(err, werr)
+}
+
+// noteLength says when a text has outgrown what the model was made for. That is no
+// error: to see how far a student with a state goes, one has to go there.
+func noteLength(w io.Writer, tokens, positions int) {
+	if positions > 0 && tokens > positions {
+		fmt.Fprintf(w, "linearize: note: the text has %d tokens, and config.json says max_position_embeddings %d: what comes after may be poor\n",
+			tokens, positions)
+	}
 }

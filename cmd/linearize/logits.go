@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
@@ -100,6 +101,13 @@ func (c *logitsCmd) check(cmd *cobra.Command) error {
 	case c.output == "":
 		return usagef("-o is missing: it names the file to write")
 	}
+	if info, err := os.Stat(c.output); err == nil && !info.Mode().IsRegular() {
+		what := "a device" // or a pipe, which a rename would replace too
+		if info.IsDir() {
+			what = "a folder"
+		}
+		return invalid(fmt.Errorf("write %s: %s is there, want a file or nothing", c.output, what))
+	}
 	if _, err := os.Lstat(c.output); err == nil && !c.overwrite {
 		return invalid(fmt.Errorf("write %s: the file exists: replace it with --overwrite", c.output))
 	}
@@ -161,14 +169,14 @@ func (c *logitsCmd) tokens(cmd *cobra.Command, dir string) ([][]int, error) {
 }
 
 func (c *logitsCmd) checkIDs(ids [][]int, vocab int) error {
-	from := c.ids
-	if from == "" {
-		from = "--text"
-	}
 	for b, row := range ids {
 		for t, id := range row {
-			if id < 0 || id >= vocab {
-				return fmt.Errorf("%s: ids[%d,%d] is %d, want 0 to %d", from, b, t, id, vocab-1)
+			switch {
+			case id >= 0 && id < vocab:
+			case c.ids == "":
+				return fmt.Errorf("--text: %w", &eval.VocabError{ID: id, Vocab: vocab})
+			default:
+				return fmt.Errorf("%s: ids[%d,%d] is %d, want 0 to %d", c.ids, b, t, id, vocab-1)
 			}
 		}
 	}

@@ -100,6 +100,9 @@ func decodeLine(tok *tokenizer.Tokenizer, line string, skipSpecial bool) (string
 	if err := json.Unmarshal([]byte(line), &ids); err != nil {
 		return "", fmt.Errorf("want a JSON array of ids: %w", err)
 	}
+	if ids == nil {
+		return "", errors.New("want a JSON array of ids: got null")
+	}
 	for _, id := range ids {
 		if _, ok := tok.Token(id); !ok {
 			return "", fmt.Errorf("id %d is not in the vocabulary", id)

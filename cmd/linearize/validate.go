@@ -28,7 +28,7 @@ line and column. No teacher and no data are read: distill --dry-run looks at the
 				list.Recipes = append(list.Recipes, newValidatedRecipe(path, err))
 				switch {
 				case err != nil:
-					errs = append(errs, err)
+					errs = append(errs, invalid(err))
 				case !asJSON:
 					fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", path)
 				}

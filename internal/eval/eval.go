@@ -124,5 +124,8 @@ func (e *VocabError) Error() string {
 	return fmt.Sprintf("the text has token id %d, want below the model's vocab_size %d", e.ID, e.Vocab)
 }
 
+// ExitCode is that of an invalid model folder.
+func (*VocabError) ExitCode() int { return 3 }
+
 // Hint says what is probably wrong.
-func (e *VocabError) Hint() string { return "the tokenizer files are not those of this model" }
+func (*VocabError) Hint() string { return "the tokenizer files are not those of this model" }

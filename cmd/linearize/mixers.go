@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/seeding"
 )
 
 func newMixersCmd() *cobra.Command {
@@ -16,8 +17,8 @@ func newMixersCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mixers",
 		Short: "List what can stand in a layer's attention, with options and state sizes",
-		Long: `List the mixers, with their options and the size of the state that each carries
-from token to token.
+		Long: `List the mixers, with their options, the methods that can seed them (convert
+--seeding), and the size of the state that each carries from token to token.
 
 An option is written after the name: --mixer hedgehog,window=16. A switch that
 is off by default needs no value.`,
@@ -47,7 +48,15 @@ type mixerEntry struct {
 	Doc        string        `json:"doc"`
 	Source     string        `json:"source"`
 	Options    []mixerOption `json:"options"`
+	Seeding    []seedingInfo `json:"seeding"` // what convert --seeding takes
 	StateBytes int64         `json:"state_bytes"`
+}
+
+type seedingInfo struct {
+	Name    string `json:"name"`
+	Default bool   `json:"default"`
+	Doc     string `json:"doc"`
+	Source  string `json:"source"`
 }
 
 type mixerOption struct {
@@ -77,7 +86,7 @@ func describeMixers() (mixerList, error) {
 		if err != nil {
 			return list, err
 		}
-		entry := mixerEntry{Name: name, Options: []mixerOption{}, StateBytes: mixer.StateBytes(model, e.Tokens)}
+		entry := mixerEntry{Name: name, Options: []mixerOption{}, Seeding: seedings(name), StateBytes: mixer.StateBytes(model, e.Tokens)}
 		var options []arch.Option
 		entry.Doc, entry.Source, options = arch.About(name)
 		for _, o := range options {
@@ -92,6 +101,16 @@ func describeMixers() (mixerList, error) {
 	return list, nil
 }
 
+// seedings lists the methods that fit a mixer.
+func seedings(mixer string) []seedingInfo {
+	all := []seedingInfo{}
+	for _, name := range seeding.Methods(mixer) {
+		doc, source := seeding.About(name)
+		all = append(all, seedingInfo{name, name == seeding.DefaultMethod(mixer), doc, source})
+	}
+	return all
+}
+
 func writeMixers(w io.Writer, list mixerList) error {
 	for _, m := range list.Mixers {
 		fmt.Fprintf(w, "%s: %s\n", m.Name, m.Doc)
@@ -99,6 +118,13 @@ func writeMixers(w io.Writer, list mixerList) error {
 		fmt.Fprintf(w, "  state:  %s\n", ui.FormatBytes(m.StateBytes))
 		for _, o := range m.Options {
 			fmt.Fprintf(w, "  %-22s %s\n", fmt.Sprintf("%s=%v", o.Name, o.Default), optionDoc(o))
+		}
+		for _, x := range m.Seeding {
+			mark := ""
+			if x.Default {
+				mark = " (default)"
+			}
+			fmt.Fprintf(w, "  %-22s %s\n", "seeding "+x.Name+mark, x.Doc)
 		}
 		fmt.Fprintln(w)
 	}

@@ -53,12 +53,6 @@ func NarrowF16(dst []byte, src []float32) {
 	}
 }
 
-// RoundBF16 returns the bfloat16 nearest to x, as a float32.
-func RoundBF16(x float32) float32 { return math.Float32frombits(uint32(bf16(x)) << 16) }
-
-// RoundF16 returns the binary16 nearest to x, as a float32.
-func RoundF16(x float32) float32 { return float16.FromBits(f16(x)).Float32() }
-
 // bf16 keeps a NaN whose payload lies in the low 16 bits alone from turning into
 // an infinity, which the library's conversion would make of it.
 func bf16(x float32) uint16 {

@@ -127,11 +127,12 @@ func (p *Plan) inputs() []string {
 // describeRun writes the run folder's linearize.json: what started the run.
 func (p *Plan) describeRun(engine string) error {
 	data, err := json.MarshalIndent(struct {
-		Tool    string `json:"tool"`
-		Version string `json:"version"`
-		Engine  string `json:"engine"`
-		Plan    *Plan  `json:"plan"`
-	}{"linearize", p.Options.Version, engine, p}, "", "  ")
+		SchemaVersion int    `json:"schema_version"`
+		CreatedBy     string `json:"created_by"`
+		Version       string `json:"version"`
+		Engine        string `json:"engine"`
+		Plan          *Plan  `json:"plan"`
+	}{1, createdBy, p.Options.Version, engine, p}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", provenanceName, err)
 	}

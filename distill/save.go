@@ -15,10 +15,15 @@ import (
 	"github.com/seed-1411d8c0/linearize/lora"
 )
 
+// createdBy says who wrote a linearize.json; convert has its own word.
+const createdBy = "linearize distill"
+
 // provenance is linearize.json of a saved point: what made it.
 type provenance struct {
-	Tool    string         `json:"tool"`
-	Version string         `json:"version"`
+	SchemaVersion int    `json:"schema_version"`
+	CreatedBy     string `json:"created_by"`
+	Version       string `json:"version"`
+
 	Recipe  string         `json:"recipe_sha256"`
 	Stage   string         `json:"stage"`
 	Step    int            `json:"step"`
@@ -69,7 +74,7 @@ func (s *session) saveModel(dir string, stage Stage, step int) error {
 		out.Copy = append(out.Copy, filepath.Join(s.studentFolder.Dir(), name))
 	}
 	p := provenance{
-		Tool: "linearize", Version: s.plan.Options.Version, Recipe: s.plan.Fingerprint,
+		SchemaVersion: 1, CreatedBy: createdBy, Version: s.plan.Options.Version, Recipe: s.plan.Fingerprint,
 		Stage: stage.Name, Step: step, Seed: s.plan.Recipe.Seed, Teacher: s.plan.Teacher, Evals: s.evals, Origin: s.origin,
 	}
 	data, err := json.MarshalIndent(p, "", "  ")

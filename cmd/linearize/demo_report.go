@@ -79,14 +79,14 @@ func readMetrics(run string) ([]distill.Event, error) {
 	return metrics.Read[distill.Event](path, info.Size())
 }
 
-// demoPrompt is the beginning of a function that is not in the library.
-const demoPrompt = `// Contains reports whether the set holds key.
-func (s *Set) Contains(key string) bool {
-`
+// demoPrompt is the beginning of a function that is not in the library. It ends
+// before the line break, which the tokenizer joins to the indentation after it.
+const demoPrompt = `// Len returns the number of bytes of the unread portion of the queue.
+func (q *Queue) Len() int {`
 
 // demoSampling keeps to likely words: a model this small loops when it always
 // takes the likeliest.
-var demoSampling = generate.Sampling{Temperature: 0.6, TopP: 0.9, Seed: 1}
+var demoSampling = generate.Sampling{Temperature: 0.5, TopP: 0.9, Seed: 1}
 
 // continuations lets teacher and students go on from one prompt.
 func (c *demoCmd) continuations(cmd *cobra.Command, teacher string, finals []string) error {
@@ -132,7 +132,7 @@ func (c *demoCmd) continueText(cmd *cobra.Command, dir string) (string, error) {
 // indent sets a text off from the words around it; tabs take four columns.
 func indent(text string) string {
 	var b strings.Builder
-	for line := range strings.Lines(strings.TrimRight(text, " \t\n") + "\n") {
+	for line := range strings.Lines(strings.TrimRight(strings.TrimLeft(text, "\n"), " \t\n") + "\n") {
 		b.WriteString(strings.TrimRight("    "+strings.ReplaceAll(line, "\t", "    "), " \n") + "\n")
 	}
 	return b.String()

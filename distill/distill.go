@@ -99,4 +99,12 @@ func (*ChangedError) Hint() string {
 // ExitCode is that of invalid input.
 func (*ChangedError) ExitCode() int { return 3 }
 
+// refusal is an input that a run refuses before it writes anything.
+type refusal struct{ error }
+
+func (e *refusal) Unwrap() error { return e.error }
+
+// ExitCode is that of invalid input.
+func (*refusal) ExitCode() int { return 3 }
+
 var errNothingToResume = errors.New("there is no save to resume from")

@@ -34,7 +34,7 @@ defaults: {batch_size: 2, betas: [0.9, 0.95], clip_norm: 1, learning_rate: 1e-2}
 stages:
   - {name: mimic, kind: align, train: new, steps: 4}
   - {name: heal, kind: distill, train: lora, lora: {r: 2, alpha: 4, targets: [q_proj, v_proj, gate_proj]}, steps: 4, save_every: 2}
-  - {name: tune, kind: finetune, train: all, steps: 5, save_every: 2, grad_accumulation: 2, weight_decay: 0.1}
+  - {name: tune, kind: finetune, train: all, steps: 5, save_every: 2, eval_every: 2, grad_accumulation: 2, weight_decay: 0.1}
 `
 
 // workshop holds a teacher, text and a recipe.
@@ -155,7 +155,13 @@ func TestResume(t *testing.T) {
 	}
 	stuttering := filepath.Join(dir, "stuttering")
 	o := distill.Options{Run: stuttering}
-	for range 30 {
+	orphan := filepath.Join(stuttering, "stages", "2-heal", "step-0000009.partial-4194000")
+	for i := range 30 {
+		if i == 8 { // as of a process that was killed
+			if err := os.MkdirAll(orphan, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
 		_, _, err = run(t, plan(t, dir, o), 1)
 		interrupted, ok := errors.AsType[*distill.InterruptedError](err)
 		if !ok {
@@ -170,6 +176,9 @@ func TestResume(t *testing.T) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(orphan); err == nil {
+		t.Errorf("%s is left", orphan)
 	}
 	got, want := losses(t, stuttering), losses(t, whole)
 	if len(got) != len(want) {
@@ -282,8 +291,15 @@ func TestOpenFails(t *testing.T) {
 	}
 	text := filepath.Join(dir, "text.txt")
 	write(t, text, "too short")
-	if _, _, err := run(t, p, 0); err == nil || !strings.Contains(err.Error(), "data.eval") {
+	_, _, err := run(t, p, 0)
+	if x, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); !ok || x.ExitCode() != 3 || !strings.Contains(err.Error(), "data.train: has 9 tokens") {
 		t.Errorf("a text of less than a window: %v", err)
+	}
+	if _, err := os.Stat(p.Dir); err == nil {
+		t.Error("a refused run left a folder")
 	}
 	if err := os.Remove(text); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,11 @@ const (
 // gradient is not a number, a [*DivergedError] and the last save stands.
 func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	final = filepath.Join(p.Dir, "final")
+	s, err := p.open(env)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
 	at, err := p.prepare(env.Engine)
 	if err != nil {
 		return "", err
@@ -36,11 +41,10 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 		fmt.Fprintf(env.Out, "run %s is finished\n", p.Dir)
 		return final, nil
 	}
-	s, err := p.open(ctx, env, at)
-	if err != nil {
+	s.at = at
+	if err := s.load(ctx); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.start(ctx); err != nil {
 		return "", err
 	}
@@ -64,7 +68,7 @@ func (p *Plan) prepare(engine string) (place, error) {
 	}
 	if p.Options.Overwrite && holdsRun(p.Dir) {
 		if err := checkpoints.CheckOutput(p.Dir, true, p.inputs()...); err != nil {
-			return place{}, err
+			return place{}, &refusal{err}
 		}
 		if err := os.RemoveAll(p.Dir); err != nil {
 			return place{}, fmt.Errorf("start over: %w", err)
@@ -75,7 +79,12 @@ func (p *Plan) prepare(engine string) (place, error) {
 		return place{}, fmt.Errorf("run folder: %w", err)
 	}
 	if len(entries) > 0 && !holdsRun(p.Dir) {
-		return place{}, fmt.Errorf("run folder %s is not empty and holds no run (there is %s)", p.Dir, entries[0].Name())
+		return place{}, &refusal{fmt.Errorf("run folder %s is not empty and holds no run (there is %s)", p.Dir, entries[0].Name())}
+	}
+	if len(entries) > 0 {
+		if err := fsx.Sweep(p.Dir); err != nil {
+			return place{}, fmt.Errorf("run folder: %w", err)
+		}
 	}
 	file, at, err := openState(p.Dir)
 	if err != nil {
@@ -83,7 +92,7 @@ func (p *Plan) prepare(engine string) (place, error) {
 	}
 	if file == nil {
 		if p.Options.Resume {
-			return place{}, fmt.Errorf("run folder %s: %w", p.Dir, errNothingToResume)
+			return place{}, &refusal{fmt.Errorf("run folder %s: %w", p.Dir, errNothingToResume)}
 		}
 		if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 			return place{}, fmt.Errorf("run folder: %w", err)

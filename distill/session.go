@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,16 +48,24 @@ type session struct {
 	speeds  map[string]float64 // tokens/s by stage
 }
 
-// open loads models and data, converts the student if that is still to be done,
-// and puts a saved state back.
-func (p *Plan) open(ctx context.Context, env Env, at place) (*session, error) {
-	s := &session{plan: p, env: env, at: at, store: nn.NewStore(), speeds: map[string]float64{}}
-	if err := s.load(ctx); err != nil {
+// open reads the text and starts the engine: what can fail before anything of an
+// earlier run is removed, or anything of this one written.
+func (p *Plan) open(env Env) (*session, error) {
+	s := &session{plan: p, env: env, store: nn.NewStore(), speeds: map[string]float64{}}
+	err := s.loadData()
+	if err != nil {
+		err = &refusal{err}
+	} else {
+		s.backend, err = engine.Open(env.Engine)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
+// load loads the models, converts the student if that is still to be done, and puts
+// a saved state back.
 func (s *session) load(ctx context.Context) (err error) {
 	if err = s.convert(ctx); err != nil {
 		return err
@@ -68,18 +77,12 @@ func (s *session) load(ctx context.Context) (err error) {
 	if s.origin, err = readOrigin(p.Student); err != nil {
 		return err
 	}
-	if s.backend, err = engine.Open(s.env.Engine); err != nil {
-		return err
-	}
 	if s.params, err = nn.LoadParams(s.store, "student", s.studentFolder, p.student, nil); err != nil {
 		return fmt.Errorf("student: %w", err)
 	}
 	s.student = nn.Net{Model: p.student, Weights: s.params}
 	if err = s.loadTeacher(); err != nil {
 		return fmt.Errorf("teacher: %w", err)
-	}
-	if err = s.loadData(); err != nil {
-		return err
 	}
 	path := filepath.Join(p.Dir, "metrics.jsonl")
 	events, err := metrics.Read[Event](path, s.at.MetricsBytes)
@@ -129,22 +132,18 @@ func (s *session) loadTeacher() error {
 }
 
 func (s *session) loadData() error {
-	enc, err := tokenizer.Load(s.plan.Student)
+	paths := s.plan.Recipe.Paths()
+	enc, err := tokenizer.Load(cmp.Or(paths.Student, paths.Teacher))
 	if err != nil {
 		return err
 	}
-	paths, seqLen := s.plan.Recipe.Paths(), s.plan.Recipe.Data.SeqLen
 	if s.corpus, err = s.encode(enc, "data.train", paths.Train); err != nil {
 		return err
 	}
-	if len(paths.Eval) == 0 {
-		return nil
-	}
-	if s.held, err = s.encode(enc, "data.eval", paths.Eval); err != nil {
-		return err
-	}
-	if s.held.Windows(seqLen) == 0 {
-		return fmt.Errorf("data.eval: has %d tokens, want more than seq_len (%d)", s.held.Tokens(), seqLen)
+	if len(paths.Eval) > 0 {
+		if s.held, err = s.encode(enc, "data.eval", paths.Eval); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -159,6 +158,9 @@ func (s *session) encode(enc data.Encoder, key string, list []recipes.Source) (*
 	c, err := data.Load(enc, sources)
 	if err == nil && c.HighestID() >= s.plan.student.Vocab {
 		err = &eval.VocabError{ID: c.HighestID(), Vocab: s.plan.student.Vocab}
+	}
+	if seqLen := s.plan.Recipe.Data.SeqLen; err == nil && c.Windows(seqLen) == 0 {
+		err = fmt.Errorf("has %d tokens, want more than seq_len (%d)", c.Tokens(), seqLen)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/data"
@@ -48,6 +49,9 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 	perStep := int64(stage.BatchSize) * int64(stage.GradAccumulation) * int64(s.plan.Recipe.Data.SeqLen)
 	bar := s.progress(stage.label(), int64(stage.Steps))
 	defer bar.Done()
+	if err := s.evaluateSkipped(ctx, stage, from, t); err != nil {
+		return err
+	}
 	var spent time.Duration // training only, without the first step, which compiles
 	for step := from; step < stage.Steps; step++ {
 		began := s.env.Clock()
@@ -90,6 +94,16 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 		}
 	}
 	return nil
+}
+
+// evaluateSkipped does the evaluation that was due at the save that a run goes on
+// from, where a Ctrl-C ended it.
+func (s *session) evaluateSkipped(ctx context.Context, stage Stage, from int, t *train.Trainer) error {
+	due := from > 0 && stage.EvalEvery > 0 && from%stage.EvalEvery == 0
+	if !due || slices.ContainsFunc(s.evals, func(e Event) bool { return e.Stage == stage.label() && e.Step == from }) {
+		return nil
+	}
+	return s.evaluate(ctx, stage.label(), from, t)
 }
 
 // step runs one optimizer step and refuses to go on from one that is not finite.

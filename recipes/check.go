@@ -45,9 +45,15 @@ func (rp *report) missing(path, want string) {
 	rp.at(path, "is missing, want %s", want)
 }
 
-// integer reports an integer below its least value.
+// mostInteger is more than any count of a recipe: what is above is a slip that
+// would end without memory or never.
+const mostInteger = 1 << 30
+
+// integer reports an integer below its least value, or above all sense.
 func (rp *report) integer(path string, got, least int) {
 	switch {
+	case got > mostInteger:
+		rp.at(path, "is %d, want <= %d", got, mostInteger)
 	case got >= least:
 	case !rp.tree.given(path):
 		rp.missing(path, "an integer >= "+strconv.Itoa(least))

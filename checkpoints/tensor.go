@@ -77,7 +77,7 @@ func (t Tensor) Int64() ([]int64, error) {
 	for i := range out {
 		out[i] = read(t.Data[size*i:])
 		if t.DType == U64 && out[i] < 0 {
-			return nil, fmt.Errorf("tensor %s: element %d is %d, want at most %d", t.Name, i, uint64(out[i]), math.MaxInt64)
+			return nil, fmt.Errorf("tensor %s: element %d is %d, want at most %d", t.Name, i, uint64(out[i]), int64(math.MaxInt64))
 		}
 	}
 	t.release()

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 	"github.com/seed-1411d8c0/linearize/recipes"
@@ -353,5 +354,49 @@ func TestDiverged(t *testing.T) {
 	}
 	if _, err := checkpoints.Open(filepath.Join(runDir, "stages", "2-heal", "step-0000004")); err != nil {
 		t.Errorf("the last save: %v", err)
+	}
+}
+
+// A model whose weights are not numbers is named before any training.
+func TestNotANumber(t *testing.T) {
+	dir := workshop(t, chain)
+	r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(r.Teacher, "model.safetensors")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[len(data)-4:], []byte{0, 0, 0xc0, 0x7f})
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = run(t, plan(t, dir, distill.Options{Run: filepath.Join(dir, "run")}), 0)
+	diverged, ok := errors.AsType[*distill.DivergedError](err)
+	if !ok || !strings.HasPrefix(diverged.Where, "teacher, ") || !strings.Contains(diverged.Where, " is NaN at element ") {
+		t.Errorf("Run() = %v, want a *DivergedError that names the teacher's tensor", err)
+	}
+}
+
+// Two processes would overwrite each other's saves.
+func TestOneAtATime(t *testing.T) {
+	dir := workshop(t, chain)
+	runDir := filepath.Join(dir, "run")
+	if err := os.Mkdir(runDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	release, ok := fsx.Hold(runDir)
+	if !ok {
+		t.Fatal("a folder of our own is held")
+	}
+	o := distill.Options{Run: runDir}
+	if _, _, err := run(t, plan(t, dir, o), 0); err == nil || !strings.Contains(err.Error(), "another process is at work in it") {
+		t.Errorf("Run() = %v, want a refusal", err)
+	}
+	release()
+	if _, _, err := run(t, plan(t, dir, o), 0); err != nil {
+		t.Errorf("Run() after the release: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	at, err := p.prepare(env.Engine)
+	at, err := s.prepare()
 	if err != nil {
 		return "", err
 	}
@@ -60,11 +60,18 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	return final, s.summary()
 }
 
-// prepare makes the run folder, or finds out how far it has come.
-func (p *Plan) prepare(engine string) (place, error) {
+// prepare makes the run folder, or finds out how far it has come, and keeps other
+// processes out of it.
+func (s *session) prepare() (place, error) {
+	p := s.plan
 	recipe, err := p.Recipe.YAML()
 	if err != nil {
 		return place{}, err
+	}
+	if exists(p.Dir) {
+		if err := s.hold(); err != nil {
+			return place{}, err
+		}
 	}
 	if p.Options.Overwrite && holdsRun(p.Dir) {
 		if err := checkpoints.CheckOutput(p.Dir, true, p.inputs()...); err != nil {
@@ -94,11 +101,16 @@ func (p *Plan) prepare(engine string) (place, error) {
 		if p.Options.Resume {
 			return place{}, &refusal{fmt.Errorf("run folder %s: %w", p.Dir, errNothingToResume)}
 		}
-		if err := os.MkdirAll(p.Dir, 0o755); err != nil {
-			return place{}, fmt.Errorf("run folder: %w", err)
+		if !exists(p.Dir) {
+			if err := os.MkdirAll(p.Dir, 0o755); err != nil {
+				return place{}, &refusal{fmt.Errorf("run folder: %w", err)}
+			}
+			if err := s.hold(); err != nil {
+				return place{}, err
+			}
 		}
 		return place{Fingerprint: p.Fingerprint}, errors.Join(
-			p.describeRun(engine),
+			p.describeRun(s.env.Engine),
 			fsx.WriteFile(filepath.Join(p.Dir, recipeName), recipe, 0o644))
 	}
 	if err := file.Close(); err != nil {
@@ -108,6 +120,16 @@ func (p *Plan) prepare(engine string) (place, error) {
 		return place{}, &ChangedError{p.Dir}
 	}
 	return at, nil
+}
+
+// hold locks the run folder until the session is closed or the process ends.
+func (s *session) hold() error {
+	release, ok := fsx.Hold(s.plan.Dir)
+	if !ok {
+		return &refusal{fmt.Errorf("run folder %s: another process is at work in it", s.plan.Dir)}
+	}
+	s.release = append(s.release, release)
+	return nil
 }
 
 // holdsRun reports whether a run made the folder; a recipe.yaml alone may be

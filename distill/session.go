@@ -35,7 +35,8 @@ type session struct {
 	store         *nn.Store
 	teacher       *nn.Net // nil when nothing asks it
 	student       nn.Net
-	params        *nn.Params
+	params        *nn.Params // the student's
+	teacherParams *nn.Params
 	studentFolder *checkpoints.Folder
 	origin        map[string]any // linearize.json of studentFolder
 
@@ -46,6 +47,7 @@ type session struct {
 	touched []string // tensors whose masters differ from the folder's
 	evals   []Event
 	speeds  map[string]float64 // tokens/s by stage
+	release []func()           // locks of the run folder
 }
 
 // open reads the text and starts the engine: what can fail before anything of an
@@ -84,6 +86,9 @@ func (s *session) load(ctx context.Context) (err error) {
 	if err = s.loadTeacher(); err != nil {
 		return fmt.Errorf("teacher: %w", err)
 	}
+	if err = s.checkWeights(); err != nil {
+		return err
+	}
 	path := filepath.Join(p.Dir, "metrics.jsonl")
 	events, err := metrics.Read[Event](path, s.at.MetricsBytes)
 	if err != nil {
@@ -96,6 +101,27 @@ func (s *session) load(ctx context.Context) (err error) {
 		return err
 	}
 	return s.restore()
+}
+
+// checkWeights refuses to train with weights that are not numbers.
+func (s *session) checkWeights() error {
+	for _, m := range []struct {
+		name   string
+		net    *nn.Net
+		params *nn.Params
+	}{{"teacher", s.teacher, s.teacherParams}, {"student", &s.student, s.params}} {
+		if m.net == nil {
+			continue
+		}
+		where, err := m.params.NotFinite(m.net.Model)
+		if err != nil {
+			return err
+		}
+		if where != "" {
+			return &DivergedError{converted, 0, m.name + ", " + where}
+		}
+	}
+	return nil
 }
 
 func (s *session) convert(ctx context.Context) error {
@@ -127,7 +153,7 @@ func (s *session) loadTeacher() error {
 	if err != nil {
 		return err
 	}
-	s.teacher = &nn.Net{Model: m, Weights: params}
+	s.teacher, s.teacherParams = &nn.Net{Model: m, Weights: params}, params
 	return nil
 }
 
@@ -281,6 +307,9 @@ func (s *session) close() error {
 	}
 	if s.backend != nil {
 		s.backend.Finalize()
+	}
+	for _, release := range s.release {
+		release()
 	}
 	return errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/demo"
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
@@ -45,7 +47,7 @@ and a run folder for each student. The same command goes on where it was stopped
 	f := cmd.Flags()
 	f.StringVarP(&c.dir, "output", "o", "linearize-demo", "folder to work in")
 	f.StringVar(&c.text, "text", "", "`file` of text to use instead of the Go library's source")
-	f.StringArrayVar(&c.sets, "set", nil, "replace a value of the recipe, as stages[0].steps=10; may be given again")
+	setFlag(cmd, &c.sets)
 	f.BoolVar(&c.overwrite, "overwrite", false, "start over in a folder that holds a demo")
 	engineFlag(cmd, &c.engine)
 	return cmd
@@ -68,6 +70,13 @@ var demoStudents = []struct{ name, keep string }{
 
 func (c *demoCmd) run(cmd *cobra.Command) error {
 	began := time.Now()
+	for _, set := range c.sets {
+		for _, key := range []string{"student.keep", "output_dir", "data.eval", "teacher"} {
+			if strings.HasPrefix(set, key) {
+				return usagef("--set %s: the demo sets %s itself; linearize distill takes the recipe with any", set, key)
+			}
+		}
+	}
 	if err := c.checkFolder(); err != nil {
 		return err
 	}
@@ -163,15 +172,24 @@ func (c *demoCmd) checkFolder() error {
 	return nil
 }
 
+// holdsDemo reports whether a demo made the folder; its recipe alone may be
+// somebody's own copy.
 func (c *demoCmd) holdsDemo() bool {
-	_, err := os.Stat(filepath.Join(c.dir, demoRecipe+".yaml"))
-	return err == nil
+	for _, name := range []string{demoRecipe + ".yaml", filepath.Join("teacher", "config.json"), "train.txt"} {
+		if _, err := os.Stat(filepath.Join(c.dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // place puts the files into the demo's folder. What is there already must be the
 // same: otherwise the runs there are of another demo.
 func (c *demoCmd) place(files map[string][]byte) error {
 	if c.overwrite && c.holdsDemo() {
+		if here, err := filepath.Abs(c.dir); err != nil || isWorkingDir(here) {
+			return &demoFolderError{c.dir, "it is the working directory", "start over from outside of it"}
+		}
 		if err := os.RemoveAll(c.dir); err != nil {
 			return err
 		}
@@ -192,11 +210,16 @@ func (c *demoCmd) place(files map[string][]byte) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, files[name], 0o644); err != nil {
+		if err := fsx.WriteFile(path, files[name], 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func isWorkingDir(dir string) bool {
+	here, err := os.Getwd()
+	return err == nil && (here == dir || strings.HasPrefix(here, dir+string(filepath.Separator)))
 }
 
 // plans makes the plan of each student's run.

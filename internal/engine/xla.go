@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -11,7 +12,7 @@ import (
 
 var newXLA = func(plugin string) (compute.Backend, error) {
 	xla.EnableAutoInstall(false)
-	if strings.Contains(plugin, "cuda") {
+	if strings.Contains(filepath.Base(plugin), "cuda") {
 		// fp32 means fp32: TF32 keeps ten bits of a product.
 		plugin += ",tf32=false,preallocate=false"
 	}

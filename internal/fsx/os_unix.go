@@ -19,6 +19,10 @@ func lock(path string) (unlock func(), ok bool) {
 	return func() { _ = f.Close() }, err == nil
 }
 
+// Hold keeps a folder for this process, or reports that another one has it. Release
+// gives it back, as the end of the process does.
+func Hold(dir string) (release func(), ok bool) { return lock(dir) }
+
 func syncDirHandle(d *os.File) error { return d.Sync() }
 
 // DropPages tells the kernel that part, the bytes [begin, end) of a read-only file

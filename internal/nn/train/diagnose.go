@@ -3,13 +3,11 @@ package train
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 )
 
@@ -19,15 +17,8 @@ import (
 // [Trainer.Step] sees to. With empty metrics it looks at the weights and at a
 // forward pass over b, for a student whose evaluation failed.
 func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
-	layerOf := layersOf(t.Student.Model)
-	for _, name := range t.Params.Names() {
-		data, err := t.Params.Float32(name)
-		if err != nil {
-			return "", err
-		}
-		if i := firstBad(data); i >= 0 {
-			return fmt.Sprintf("%s: tensor %s is %v at element %d", place(layerOf(name)), name, data[i], i), nil
-		}
+	if where, err := t.Params.NotFinite(t.Student.Model); err != nil || where != "" {
+		return where, err
 	}
 	if t.Objective.MSE > 0 && m.Parts != nil {
 		for i, name := range t.Objective.Parts(t.Student.Model) {
@@ -42,10 +33,11 @@ func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
 	// in the model's order went wrong first.
 	where := "no layer shows it: the norm of the gradient overflows, or only some inputs do it"
 	deepest := math.MinInt
+	layerOf := nn.Layers(t.Student.Model)
 	for i, square := range m.Squares {
 		name := t.Tensors[i].Name
 		if l := layerOf(name); bad(square) && l > deepest {
-			deepest, where = l, fmt.Sprintf("%s: the gradient of %s is not finite", place(l), name)
+			deepest, where = l, fmt.Sprintf("%s: the gradient of %s is not finite", nn.Place(l), name)
 		}
 	}
 	return where, nil
@@ -79,29 +71,6 @@ func (t *Trainer) probe(b Batch) (string, error) {
 	default:
 		return fmt.Sprintf("layer %d: the output of its block is not finite", i), nil
 	}
-}
-
-// layersOf returns the layer of a tensor of the model, or of an adapter of one.
-func layersOf(m *arch.Model) func(name string) int {
-	layers := map[string]int{}
-	for _, w := range m.Weights() {
-		layers[w.Name] = w.Layer
-	}
-	return func(name string) int {
-		for _, suffix := range []string{nn.LoRAA, nn.LoRAB} {
-			if module, ok := strings.CutSuffix(name, suffix); ok {
-				return layers[module+".weight"]
-			}
-		}
-		return layers[name]
-	}
-}
-
-func place(layer int) string {
-	if layer < 0 {
-		return "outside the layers"
-	}
-	return fmt.Sprintf("layer %d", layer)
 }
 
 func firstBad(data []float32) int {

@@ -1,0 +1,72 @@
+package engine_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/engine"
+)
+
+// The engine that is always there computes; the heap guard costs address space, not memory.
+func TestGo(t *testing.T) {
+	b, err := engine.Open(engine.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Finalize()
+	exec := graph.MustNewExec(b, func(x *graph.Node) *graph.Node { return graph.ReduceAllSum(graph.Square(x)) })
+	defer exec.Finalize()
+	out, err := exec.Call1([]float32{1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := out.Value(); got != float32(14) {
+		t.Errorf("1+4+9 = %v", got)
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skipf("this system does not say how much memory a process has: %v", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmHWM:") && len(strings.Fields(line)[1]) > 6 { // kB: 1 GB and more
+			t.Errorf("resident: %s", line)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for spec, want := range map[string]string{
+		"tpu":     "there is no such engine",
+		"go:fast": "there is no such engine",
+		"":        "there is no such engine",
+	} {
+		_, err := engine.Open(spec)
+		if e, ok := errors.AsType[*engine.Error](err); !ok || !strings.Contains(e.Error(), want) || e.Hint() == "" {
+			t.Errorf("Open(%q) = %v, want an *Error with %q and a hint", spec, err, want)
+		}
+	}
+}
+
+// A plugin that cannot be had is an error that says so: nothing is downloaded, and
+// a file that is no library is no panic.
+func TestNoPlugin(t *testing.T) {
+	if !slices.Contains(engine.Names(), "xla") {
+		t.Skip("this binary has no engine xla")
+	}
+	broken := filepath.Join(t.TempDir(), "pjrt_c_api_cpu_plugin.so")
+	if err := os.WriteFile(broken, []byte("not a library"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range []string{"xla:" + broken, "xla:/nowhere/pjrt_c_api_cpu_plugin.so", "xla:quantum"} {
+		_, err := engine.Open(spec)
+		if e, ok := errors.AsType[*engine.Error](err); !ok || !strings.Contains(e.Hint(), "PJRT_PLUGIN_LIBRARY_PATH") {
+			t.Errorf("Open(%q) = %v, want an *Error with a hint", spec, err)
+		}
+	}
+}

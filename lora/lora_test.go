@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/lora"
 )
 
@@ -21,18 +22,7 @@ func model(t *testing.T, specs ...string) *arch.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mixers []arch.Mixer
-	for _, s := range specs {
-		x, err := arch.ParseMixer(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		mixers = append(mixers, x)
-	}
-	if m, err = m.WithMixers(mixers); err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return nntest.WithMixers(t, m, specs...)
 }
 
 func TestMatch(t *testing.T) {

@@ -10,12 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-1411d8c0/linearize/checkpoints"
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
@@ -25,7 +24,7 @@ import (
 // token, counted as the design says.
 func TestStories260K(t *testing.T) {
 	dir := testdata.Shared(t, "stories260K-hf")
-	net, store := load(t, dir)
+	net, store := nntest.Load(t, dir)
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +73,7 @@ func corpus(t *testing.T, enc data.Encoder, bytes int) *data.Corpus {
 // TestBatchDoesNotMatter holds a batch that divides the windows against batches
 // that leave a rest and one that is larger than all.
 func TestBatchDoesNotMatter(t *testing.T) {
-	net, store := load(t, testmodel.Llama(t, testmodel.Options{}))
+	net, store := nntest.Load(t, testmodel.Llama(t, testmodel.Options{}))
 	c := corpus(t, byByte{}, 6*16+5)
 	var want eval.Result
 	for _, batch := range []int{3, 1, 4, 6, 10} {
@@ -98,7 +97,7 @@ func TestBatchDoesNotMatter(t *testing.T) {
 
 // TestLiveWeights checks that a live evaluator sees what training wrote.
 func TestLiveWeights(t *testing.T) {
-	net, store := load(t, testmodel.Llama(t, testmodel.Options{}))
+	net, store := nntest.Load(t, testmodel.Llama(t, testmodel.Options{}))
 	c := corpus(t, byByte{}, 65)
 	e := newEvaluator(t, net, store, eval.Options{SeqLen: 16, Batch: 2, Live: true})
 	before, err := e.Perplexity(t.Context(), c, nil)
@@ -130,7 +129,7 @@ type constant int
 func (id constant) Encode(text string) []int { return slices.Repeat([]int{int(id)}, len(text)) }
 
 func TestErrors(t *testing.T) {
-	net, store := load(t, testmodel.Llama(t, testmodel.Options{}))
+	net, store := nntest.Load(t, testmodel.Llama(t, testmodel.Options{}))
 	if _, err := eval.New(enginetest.Open(t), store, net, eval.Options{SeqLen: 16}); err == nil {
 		t.Error("New() with a batch of 0 succeeded")
 	}
@@ -166,26 +165,6 @@ func TestMinus(t *testing.T) {
 	if _, err := a.Minus(eval.Result{Tokens: 2, Windows: []float64{1}}); err == nil {
 		t.Error("Minus() of another text succeeded")
 	}
-}
-
-func load(t *testing.T, dir string) (nn.Net, *nn.Store) {
-	t.Helper()
-	folder, err := checkpoints.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	m, err := arch.Describe(folder.Config().Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := nn.NewStore()
-	t.Cleanup(store.Finalize)
-	params, err := nn.LoadParams(store, "model", folder, m, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return nn.Net{Model: m, Weights: params}, store
 }
 
 func newEvaluator(t *testing.T, net nn.Net, store *nn.Store, o eval.Options) *eval.Evaluator {

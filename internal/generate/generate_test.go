@@ -11,12 +11,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-1411d8c0/linearize/checkpoints"
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/generate"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
@@ -25,7 +24,7 @@ import (
 // TestStories260K lets the trained model write the story that its author published.
 func TestStories260K(t *testing.T) {
 	dir := testdata.Shared(t, "stories260K-hf")
-	net, store := load(t, dir)
+	net, store := nntest.Load(t, dir)
 	g := newGenerator(t, store, net)
 	data, err := os.ReadFile(filepath.Join(dir, "reference.json"))
 	if err != nil {
@@ -165,25 +164,5 @@ func newGenerator(t *testing.T, store *nn.Store, net nn.Net) *generate.Generator
 // tiny is a model of random weights, whose text does not settle at once.
 func tiny(t *testing.T) (nn.Net, *nn.Store) {
 	t.Helper()
-	return load(t, testmodel.Llama(t, testmodel.Options{}))
-}
-
-func load(t *testing.T, dir string) (nn.Net, *nn.Store) {
-	t.Helper()
-	folder, err := checkpoints.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	m, err := arch.Describe(folder.Config().Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := nn.NewStore()
-	t.Cleanup(store.Finalize)
-	params, err := nn.LoadParams(store, "model", folder, m, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return nn.Net{Model: m, Weights: params}, store
+	return nntest.Load(t, testmodel.Llama(t, testmodel.Options{}))
 }

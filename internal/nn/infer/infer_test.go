@@ -12,6 +12,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 )
 
 // TestStepEqualsForward holds the one-token form to the parallel form, for the
@@ -195,17 +196,7 @@ func newModel(tb testing.TB, layers []string, config map[string]any) (nn.Net, *n
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var mixers []arch.Mixer
-	for _, spec := range layers {
-		mixer, err := arch.ParseMixer(spec)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		mixers = append(mixers, mixer)
-	}
-	if m, err = m.WithMixers(mixers); err != nil {
-		tb.Fatal(err)
-	}
+	m = nntest.WithMixers(tb, m, layers...)
 	store := nn.NewStore()
 	params := nn.NewParams(store, "student")
 	random := rand.New(rand.NewPCG(1, 2))

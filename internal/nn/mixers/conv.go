@@ -2,6 +2,8 @@ package mixers
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
 // convolve is a causal depthwise convolution over time, written as K shifted
@@ -21,15 +23,15 @@ func convolve(c, past, weight, bias *Node) (y, next *Node) {
 	wide := c
 	if width > 1 {
 		if past == nil {
-			past = Zeros(c.Graph(), shapeF32(b, width-1, channels))
+			past = Zeros(c.Graph(), ops.F32(b, width-1, channels))
 		}
 		wide = Concatenate([]*Node{past, c}, 1)
-		next = span(wide, 1, t, t+width-1)
+		next = ops.Span(wide, 1, t, t+width-1)
 	}
 	y = ExpandLeftToRank(bias, 3)
 	for i := range width {
-		tap := Reshape(span(weight, 2, i, i+1), 1, 1, channels)
-		y = Add(y, Mul(span(wide, 1, i, i+t), tap))
+		tap := Reshape(ops.Span(weight, 2, i, i+1), 1, 1, channels)
+		y = Add(y, Mul(ops.Span(wide, 1, i, i+t), tap))
 	}
 	return y, next
 }

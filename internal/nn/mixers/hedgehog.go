@@ -7,6 +7,9 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
 // hedgehog is the linear attention of LoLCATs. A learnt map per query head turns
@@ -35,7 +38,7 @@ import (
 // are not valid, whatever they hold; State.Seen tells.
 //
 // Cost: O(T·(C+F)·D) per head with blocks of C tokens, O(T·(C+w)·D) for the window,
-// and O((T/C)²·F·D) between blocks (see statesAt). A step: O((F+w)·D).
+// and O((T/C)²·F·D) between blocks (see scan.StatesAt). A step: O((F+w)·D).
 //
 // Source: Zhang et al. 2024, arXiv:2410.10254.
 type hedgehog struct{}
@@ -51,36 +54,36 @@ func (h hedgehog) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	c := l.blocks(t, w)
 	q, keys, values := h.inputs(l, x, from)
 	r := l.Model.Heads / l.Model.KVHeads
-	allKeys, allValues := perQuery(keys, r), perQuery(values, r)
+	allKeys, allValues := scan.PerQuery(keys, r), scan.PerQuery(values, r)
 
 	// A key reaches the linear branch w tokens after it came, so to that branch
 	// the window is nothing but a delay.
 	var far, after *Node
 	if !from.Start() || t > w || l.KeepState {
-		far, after = h.linear(c, h.features(l, "q", q), h.features(l, "k", span(allKeys, 2, 0, t)),
-			span(allValues, 2, 0, t), h.memory(from), l.KeepState)
+		far, after = h.linear(c, h.features(l, "q", q), h.features(l, "k", ops.Span(allKeys, 2, 0, t)),
+			ops.Span(allValues, 2, 0, t), h.memory(from), l.KeepState)
 	}
 	sums := far
 	if w > 0 {
 		sums = h.blend(l, h.window(c, q, allKeys, allValues, from), far)
 	}
 	// Joined first: the tokens that fill up the last block have no weights to divide by.
-	return headsLast(h.quotient(l, c.join(sums))), h.state(l, after, keys, values)
+	return headsLast(h.quotient(l, c.Join(sums))), h.state(l, after, keys, values)
 }
 
 func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
 	l.KeepState = true
 	q, keys, values := h.inputs(l, x, from)
 	r := l.Model.Heads / l.Model.KVHeads
-	allKeys, allValues := perQuery(keys, r), perQuery(values, r)
+	allKeys, allValues := scan.PerQuery(keys, r), scan.PerQuery(values, r)
 
 	// The oldest key leaves the window; without one the new key is the oldest.
-	oldest := h.features(l, "k", span(allKeys, 2, 0, 1))
-	after := Add(h.memory(from), outer(oldest, span(allValues, 2, 0, 1)))
-	sums := matmul(h.features(l, "q", q), after)
+	oldest := h.features(l, "k", ops.Span(allKeys, 2, 0, 1))
+	after := Add(h.memory(from), ops.AtB(oldest, ops.Span(allValues, 2, 0, 1)))
+	sums := ops.AB(h.features(l, "q", q), after)
 	if l.Mixer.Int("window") > 0 {
-		one := cutInto(1, 1)
-		sums = h.blend(l, one.join(h.window(one, q, allKeys, allValues, from)), sums)
+		one := scan.CutInto(1, 1)
+		sums = h.blend(l, one.Join(h.window(one, q, allKeys, allValues, from)), sums)
 	}
 	return headsLast(h.quotient(l, sums)), h.state(l, after, keys, values)
 }
@@ -92,19 +95,19 @@ func (hedgehog) inputs(l Layer, x *Node, from State) (q, keys, values *Node) {
 	m := l.Model
 	q = l.Rotation.Apply(headsFirst(l.Linear("q_proj", x), m.Heads))
 	keys = l.Rotation.Apply(headsFirst(l.Linear("k_proj", x), m.KVHeads))
-	values = appendOne(headsFirst(l.Linear("v_proj", x), m.KVHeads))
+	values = scan.AppendOne(headsFirst(l.Linear("v_proj", x), m.KVHeads))
 	w := l.Mixer.Int("window")
 	if w == 0 {
 		return q, keys, values
 	}
 	g, b := x.Graph(), x.Shape().Dim(0)
-	pastKeys := Zeros(g, shapeF32(m.KVHeads, b, w, m.HeadDim))
-	pastValues := Zeros(g, shapeF32(m.KVHeads, b, w, m.HeadDim+1))
+	pastKeys := Zeros(g, ops.F32(m.KVHeads, b, w, m.HeadDim))
+	pastValues := Zeros(g, ops.F32(m.KVHeads, b, w, m.HeadDim+1))
 	if !from.Start() {
 		place := Iota(g, shapes.Make(dtypes.Int32, 1, 1, w, 1), 2)
 		valid := GreaterOrEqual(Add(place, from.seen(g)), Scalar(g, dtypes.Int32, w))
-		pastKeys = Where(valid, swap(from.Tensors[2]), pastKeys)
-		pastValues = Where(valid, appendOne(swap(from.Tensors[3])), pastValues)
+		pastKeys = Where(valid, scan.Swap(from.Tensors[2]), pastKeys)
+		pastValues = Where(valid, scan.AppendOne(scan.Swap(from.Tensors[3])), pastValues)
 	}
 	return q, Concatenate([]*Node{pastKeys, keys}, 2), Concatenate([]*Node{pastValues, values}, 2)
 }
@@ -112,8 +115,8 @@ func (hedgehog) inputs(l Layer, x *Node, from State) (q, keys, values *Node) {
 // features applies a feature map ("q" or "k") to u [H, B, T, D], giving [H, B, T, 2F].
 func (hedgehog) features(l Layer, which string, u *Node) *Node {
 	h, b, t, d := u.Shape().Dim(0), u.Shape().Dim(1), u.Shape().Dim(2), u.Shape().Dim(3)
-	z := matmul(Reshape(u, h, b*t, d), l.Tensor(u.Graph(), "mixer.feature_map_"+which+".weight"))
-	phi := Concatenate([]*Node{softmaxRows(z), softmaxRows(Neg(z))}, -1)
+	z := ops.AB(Reshape(u, h, b*t, d), l.Tensor(u.Graph(), "mixer.feature_map_"+which+".weight"))
+	phi := Concatenate([]*Node{ops.SoftmaxRows(z), ops.SoftmaxRows(Neg(z))}, -1)
 	return Reshape(MaxScalar(phi, floor), h, b, t, -1)
 }
 
@@ -124,22 +127,22 @@ func (hedgehog) features(l Layer, which string, u *Node) *Node {
 //	first   [H, B, Φ, V]       state before the first token; nil: zeros
 //	sums    [H, B, N, C, V]    Σ_{j≤i} (fq_i·fk_j) v_j
 //	after   [H, B, Φ, V]       state after the last token, if keep
-func (hedgehog) linear(c blocks, fq, fk, v, first *Node, keep bool) (sums, after *Node) {
-	fq, fk, v = c.cut(fq), c.cut(fk), c.cut(v)
-	causal := ExpandLeftToRank(lower(fq.Graph(), c.size, 1, 0), 5)
-	sums = matmul(Mul(products(fq, fk), causal), v)
-	if first == nil && c.count == 1 && !keep {
+func (hedgehog) linear(c scan.Blocks, fq, fk, v, first *Node, keep bool) (sums, after *Node) {
+	fq, fk, v = c.Cut(fq), c.Cut(fk), c.Cut(v)
+	causal := ExpandLeftToRank(scan.Lower(fq.Graph(), c.Size, 1, 0), 5)
+	sums = ops.AB(Mul(ops.ABt(fq, fk), causal), v)
+	if first == nil && c.Count == 1 && !keep {
 		return sums, nil
 	}
-	written := outer(fk, v)
+	written := ops.AtB(fk, v)
 	if first == nil {
 		d := written.Shape().Dimensions
-		first = Zeros(fq.Graph(), shapeF32(d[0], d[1], d[3], d[4]))
+		first = Zeros(fq.Graph(), ops.F32(d[0], d[1], d[3], d[4]))
 	}
-	all := statesAt(first, written, nil)
-	sums = Add(sums, matmul(fq, span(all, 2, 0, c.count)))
+	all := scan.StatesAt(first, written, nil)
+	sums = Add(sums, ops.AB(fq, ops.Span(all, 2, 0, c.Count)))
 	if keep {
-		after = Squeeze(span(all, 2, c.count, c.count+1), 2)
+		after = Squeeze(ops.Span(all, 2, c.Count, c.Count+1), 2)
 	}
 	return sums, after
 }
@@ -147,52 +150,52 @@ func (hedgehog) linear(c blocks, fq, fk, v, first *Node, keep bool) (sums, after
 // window is the softmax branch without its quotient and without γ: for each query
 // Σ exp(s_ij − m_i) v_j over the last w keys, [H, B, N, C, D+1]. A block of C
 // queries meets w+C keys, those of its own tokens and the w before them.
-func (hedgehog) window(c blocks, q, keys, values *Node, from State) *Node {
-	w := keys.Shape().Dim(2) - c.tokens
+func (hedgehog) window(c scan.Blocks, q, keys, values *Node, from State) *Node {
+	w := keys.Shape().Dim(2) - c.Tokens
 	q = MulScalar(q, 1/math.Sqrt(float64(q.Shape().Dim(3))))
-	scores := products(c.cut(q), c.reach(keys, w))
-	bias := ExpandLeftToRank(c.visible(w, from.seen(q.Graph())), 5)
-	return matmul(expBelowMax(Add(scores, bias)), c.reach(values, w))
+	scores := ops.ABt(c.Cut(q), reach(c, keys, w))
+	bias := ExpandLeftToRank(visible(c, w, from.seen(q.Graph())), 5)
+	return ops.AB(ops.ExpBelowMax(Add(scores, bias)), reach(c, values, w))
 }
 
 // reach gives every block the w entries before it and its own: [H, B, w+T, D]
 // becomes [H, B, N, w+C, D].
-func (c blocks) reach(x *Node, w int) *Node {
+func reach(c scan.Blocks, x *Node, w int) *Node {
 	h, b, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(3)
-	whole := c.count * c.size
-	last := (w + c.size - 1) / c.size * c.size
-	x = fill(x, last+whole)
+	whole := c.Count * c.Size
+	last := (w + c.Size - 1) / c.Size * c.Size
+	x = scan.Fill(x, last+whole)
 	var parts []*Node
-	for at := 0; at <= last; at += c.size {
-		part := Reshape(span(x, 2, at, at+whole), h, b, c.count, c.size, d)
-		parts = append(parts, span(part, 3, 0, min(c.size, w+c.size-at)))
+	for at := 0; at <= last; at += c.Size {
+		part := Reshape(ops.Span(x, 2, at, at+whole), h, b, c.Count, c.Size, d)
+		parts = append(parts, ops.Span(part, 3, 0, min(c.Size, w+c.Size-at)))
 	}
 	return Concatenate(parts, 3)
 }
 
-// visible is a bias [N, C, w+C] over the entries that [blocks.reach] gives: 0 for
-// the last w up to each query itself, [masked] for others and for those before
+// visible is a bias [N, C, w+C] over the entries that [reach] gives: 0 for
+// the last w up to each query itself, [scan.Masked] for others and for those before
 // the start of the sequence.
-func (c blocks) visible(w int, seen *Node) *Node {
+func visible(c scan.Blocks, w int, seen *Node) *Node {
 	g := seen.Graph()
-	bias := make([]float32, c.size*(w+c.size))
-	for i := range c.size {
-		for j := range w + c.size {
+	bias := make([]float32, c.Size*(w+c.Size))
+	for i := range c.Size {
+		for j := range w + c.Size {
 			if j <= i || j > i+w {
-				bias[i*(w+c.size)+j] = masked
+				bias[i*(w+c.Size)+j] = scan.Masked
 			}
 		}
 	}
-	near := ConstTensor(g, tensors.FromFlatDataAndDimensions(bias, 1, c.size, w+c.size))
-	place := make([]int32, c.count*(w+c.size)) // relative to the first token of this call
-	for n := range c.count {
-		for j := range w + c.size {
-			place[n*(w+c.size)+j] = int32(n*c.size + j - w)
+	near := ConstTensor(g, tensors.FromFlatDataAndDimensions(bias, 1, c.Size, w+c.Size))
+	place := make([]int32, c.Count*(w+c.Size)) // relative to the first token of this call
+	for n := range c.Count {
+		for j := range w + c.Size {
+			place[n*(w+c.Size)+j] = int32(n*c.Size + j - w)
 		}
 	}
-	position := Add(ConstTensor(g, tensors.FromFlatDataAndDimensions(place, c.count, 1, w+c.size)), seen)
+	position := Add(ConstTensor(g, tensors.FromFlatDataAndDimensions(place, c.Count, 1, w+c.Size)), seen)
 	started := GreaterOrEqual(position, ScalarZero(g, dtypes.Int32))
-	return Add(near, Where(started, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, masked)))
+	return Add(near, Where(started, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, scan.Masked)))
 }
 
 // blend adds the branches under one denominator: γ·near + δ·far, each [H, ...].
@@ -203,20 +206,20 @@ func (hedgehog) blend(l Layer, near, far *Node) *Node {
 	}
 	gamma := Sigmoid(l.Tensor(near.Graph(), "mixer.window_factors"))
 	if l.Mixer.Bool("affine") {
-		far = Mul(far, perHead(OneMinus(gamma), far.Rank()))
+		far = Mul(far, scan.PerHead(OneMinus(gamma), far.Rank()))
 	}
-	return Add(Mul(near, perHead(gamma, near.Rank())), far)
+	return Add(Mul(near, scan.PerHead(gamma, near.Rank())), far)
 }
 
 // quotient divides the weighted sums of the values by the sum of the weights,
 // which stands behind them: [..., D+1] becomes [..., D].
 func (hedgehog) quotient(l Layer, sums *Node) *Node {
 	axis, d := sums.Rank()-1, l.Model.HeadDim
-	total := span(sums, axis, d, d+1)
+	total := ops.Span(sums, axis, d, d+1)
 	if l.Mixer.Int("window") == 0 {
 		total = AddScalar(total, floor)
 	}
-	return Div(span(sums, axis, 0, d), total)
+	return Div(ops.Span(sums, axis, 0, d), total)
 }
 
 // memory returns the carried state as [H, B, 2F, D+1], the normaliser being the
@@ -225,7 +228,7 @@ func (hedgehog) memory(from State) *Node {
 	if from.Start() {
 		return nil
 	}
-	return swap(Concatenate([]*Node{from.Tensors[0], InsertAxes(from.Tensors[1], -1)}, -1))
+	return scan.Swap(Concatenate([]*Node{from.Tensors[0], InsertAxes(from.Tensors[1], -1)}, -1))
 }
 
 // state packs what the next call needs, the inverse of memory and inputs.
@@ -234,11 +237,11 @@ func (hedgehog) state(l Layer, after, keys, values *Node) State {
 		return State{}
 	}
 	d, w := l.Model.HeadDim, l.Mixer.Int("window")
-	after = swap(after)
-	next := []*Node{span(after, 3, 0, d), Squeeze(span(after, 3, d, d+1), 3)}
+	after = scan.Swap(after)
+	next := []*Node{ops.Span(after, 3, 0, d), Squeeze(ops.Span(after, 3, d, d+1), 3)}
 	if w > 0 {
 		n := keys.Shape().Dim(2)
-		next = append(next, swap(span(keys, 2, n-w, n)), swap(span(span(values, 2, n-w, n), 3, 0, d)))
+		next = append(next, scan.Swap(ops.Span(keys, 2, n-w, n)), scan.Swap(ops.Span(ops.Span(values, 2, n-w, n), 3, 0, d)))
 	}
 	return State{Tensors: next}
 }

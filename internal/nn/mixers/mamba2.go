@@ -4,6 +4,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
 // mamba2 is Mamba-2 in the parameterisation of mmMamba, which inherits all four
@@ -11,7 +12,7 @@ import (
 // u the layer's input,
 //
 //	[v, k, q] = SiLU(conv([Wv·u, Wk·u, Wq·u]))
-//	Δ_t       = softplus(W_Δ·u_t + b_Δ),   A = −exp(A_log)
+//	Δ_t       = ops.SoftPlus(W_Δ·u_t + b_Δ),   A = −exp(A_log)
 //	S_t       = exp(Δ_t·A) S_{t−1} + Δ_t v_t k_tᵀ
 //	y_t       = RMSNorm(S_t q_t) ⊙ SiLU(W_g·u_t)
 //
@@ -22,7 +23,7 @@ import (
 // the convolution, oldest first.
 //
 // Cost: O(T·(C+D)·D) per head with blocks of C tokens, and O((T/C)²·D²) between
-// blocks (see statesAt). A step: O(D²).
+// blocks (see scan.StatesAt). A step: O(D²).
 //
 // Source: Liao et al. 2025, arXiv:2502.13145 (layer); Dao & Gu 2024,
 // arXiv:2405.21060 (block decomposition).
@@ -40,20 +41,20 @@ func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	c := l.blocks(x.Shape().Dim(1), 0)
 
 	// Tokens that fill up the last block have Δ = 0: they write nothing and decay nothing.
-	q, k, delta = c.cut(q), c.cut(k), c.cut(delta)
-	v = Mul(c.cut(v), InsertAxes(delta, -1))
-	sum := cumulative(Mul(delta, perHead(rate, 4))) // [H, B, N, C]
+	q, k, delta = c.Cut(q), c.Cut(k), c.Cut(delta)
+	v = Mul(c.Cut(v), InsertAxes(delta, -1))
+	sum := scan.Cumulative(Mul(delta, scan.PerHead(rate, 4))) // [H, B, N, C]
 
-	o := matmul(Mul(products(q, k), decays(sum)), v)
+	o := ops.AB(Mul(ops.ABt(q, k), scan.Decays(sum)), v)
 	next := State{}
-	if !from.Start() || c.count > 1 || l.KeepState {
+	if !from.Start() || c.Count > 1 || l.KeepState {
 		before, after := m.carry(from, k, v, sum)
-		o = Add(o, Mul(products(q, before), InsertAxes(Exp(sum), -1)))
+		o = Add(o, Mul(ops.ABt(q, before), InsertAxes(Exp(sum), -1)))
 		if l.KeepState {
-			next.Tensors = append([]*Node{swap(after)}, conv...)
+			next.Tensors = append([]*Node{scan.Swap(after)}, conv...)
 		}
 	}
-	return m.finish(l, x, c.join(o)), next
+	return m.finish(l, x, c.Join(o)), next
 }
 
 // carry returns the state before each block, [H, B, N, D, D], and the one after
@@ -61,24 +62,24 @@ func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
 func (mamba2) carry(from State, k, v, sum *Node) (before, after *Node) {
 	dims := v.Shape().Dimensions // [H, B, N, C, D]
 	h, b, n, size, d := dims[0], dims[1], dims[2], dims[3], dims[4]
-	first := Zeros(k.Graph(), shapeF32(h, b, d, d))
+	first := Zeros(k.Graph(), ops.F32(h, b, d, d))
 	if !from.Start() {
-		first = swap(from.Tensors[0])
+		first = scan.Swap(from.Tensors[0])
 	}
-	whole := span(sum, 3, size-1, size) // [H, B, N, 1]
-	left := Exp(Sub(whole, sum))        // what is left of each token's write at the block's end
-	all := statesAt(first, outer(Mul(v, InsertAxes(left, -1)), k), Reshape(whole, h, b, n))
-	return span(all, 2, 0, n), Reshape(span(all, 2, n, n+1), h, b, d, d)
+	whole := ops.Span(sum, 3, size-1, size) // [H, B, N, 1]
+	left := Exp(Sub(whole, sum))            // what is left of each token's write at the block's end
+	all := scan.StatesAt(first, ops.AtB(Mul(v, InsertAxes(left, -1)), k), Reshape(whole, h, b, n))
+	return ops.Span(all, 2, 0, n), Reshape(ops.Span(all, 2, n, n+1), h, b, d, d)
 }
 
 func (m mamba2) Step(l Layer, x *Node, from State) (*Node, State) {
 	q, k, v, conv := m.mixed(l, x, from)
 	delta, rate := m.steps(l, x) // [H, B, 1]
-	keep := Exp(Mul(delta, perHead(rate, 3)))
+	keep := Exp(Mul(delta, scan.PerHead(rate, 3)))
 	s := Add(
-		Mul(swap(from.Tensors[0]), InsertAxes(keep, -1)),
-		outer(Mul(v, InsertAxes(delta, -1)), k))
-	return m.finish(l, x, products(q, s)), State{Tensors: append([]*Node{swap(s)}, conv...)}
+		Mul(scan.Swap(from.Tensors[0]), InsertAxes(keep, -1)),
+		ops.AtB(Mul(v, InsertAxes(delta, -1)), k))
+	return m.finish(l, x, ops.ABt(q, s)), State{Tensors: append([]*Node{scan.Swap(s)}, conv...)}
 }
 
 // mixed returns queries, keys and values [H, B, T, D] after the convolution, and
@@ -98,21 +99,21 @@ func (mamba2) mixed(l Layer, x *Node, from State) (q, k, v *Node, conv []*Node) 
 		}
 		c = ops.SiLU(c)
 		kv := m.KeyValues()
-		v, k, q = span(c, 2, 0, kv), span(c, 2, kv, 2*kv), span(c, 2, 2*kv, 2*kv+m.Queries())
+		v, k, q = ops.Span(c, 2, 0, kv), ops.Span(c, 2, kv, 2*kv), ops.Span(c, 2, 2*kv, 2*kv+m.Queries())
 	}
 	r := m.Heads / m.KVHeads
-	return headsFirst(q, m.Heads), perQuery(headsFirst(k, m.KVHeads), r), perQuery(headsFirst(v, m.KVHeads), r), conv
+	return headsFirst(q, m.Heads), scan.PerQuery(headsFirst(k, m.KVHeads), r), scan.PerQuery(headsFirst(v, m.KVHeads), r), conv
 }
 
 // steps returns Δ [H, B, T] and A [H].
 func (mamba2) steps(l Layer, x *Node) (delta, rate *Node) {
 	g := x.Graph()
 	pre := Add(l.Linear("mixer.dt_proj", x), ExpandLeftToRank(l.Tensor(g, "mixer.dt_bias"), 3))
-	delta = TransposeAllAxes(softplus(pre), 2, 0, 1)
+	delta = TransposeAllAxes(ops.SoftPlus(pre), 2, 0, 1)
 	if l.Mixer.Bool("learn_a") {
 		return delta, Neg(Exp(l.Tensor(g, "mixer.A_log")))
 	}
-	return delta, MulScalar(Ones(g, shapeF32(l.Model.Heads)), -1)
+	return delta, MulScalar(Ones(g, ops.F32(l.Model.Heads)), -1)
 }
 
 // finish normalises and gates the heads, [H, B, T, D] to [B, T, H·D].

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
 // softmax is the teacher's own causal attention with grouped heads and rotary
@@ -23,10 +24,6 @@ type softmax struct{}
 
 var _ Mixer = softmax{}
 
-// masked is what a forbidden score is replaced by: far below any real one, and
-// finite, so that no row turns into NaN.
-const masked = -1e9
-
 func (softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	m := l.Model
 	q, k, v := l.Heads(x)
@@ -35,13 +32,13 @@ func (softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
 		return cached(l, q, k, v, from)
 	}
 	t := x.Shape().Dim(1)
-	y := attend(q, k, v, lower(x.Graph(), t, 0, masked), m.Heads/m.KVHeads)
+	y := attend(q, k, v, scan.Lower(x.Graph(), t, 0, scan.Masked), m.Heads/m.KVHeads)
 	next := State{}
 	if l.KeepState {
 		if t > l.Capacity {
 			exceptions.Panicf("softmax: the state holds %d tokens, got %d", l.Capacity, t)
 		}
-		next.Tensors = []*Node{fill(k, l.Capacity), fill(v, l.Capacity)}
+		next.Tensors = []*Node{scan.Fill(k, l.Capacity), scan.Fill(v, l.Capacity)}
 	}
 	return ops.MergeHeads(y), next
 }
@@ -58,8 +55,8 @@ func cached(l Layer, q, k, v *Node, from State) (*Node, State) {
 	m, g := l.Model, q.Graph()
 	t, capacity := q.Shape().Dim(2), from.Tensors[0].Shape().Dim(2)
 	seen := ConvertDType(from.seen(g), dtypes.Float32)
-	slot := Iota(g, shapeF32(capacity, t), 0)           // [S, T] cache slot
-	row := Add(Iota(g, shapeF32(capacity, t), 1), seen) // [S, T] position of each new token
+	slot := Iota(g, ops.F32(capacity, t), 0)           // [S, T] cache slot
+	row := Add(Iota(g, ops.F32(capacity, t), 1), seen) // [S, T] position of each new token
 
 	// place is [S, T], 1 where slot s takes new token t.
 	place := ConvertDType(Equal(slot, row), dtypes.Float32)
@@ -71,7 +68,7 @@ func cached(l Layer, q, k, v *Node, from State) (*Node, State) {
 	keys, values := update(from.Tensors[0], k), update(from.Tensors[1], v)
 
 	visible := TransposeAllAxes(LessOrEqual(slot, row), 1, 0) // [T, S]
-	bias := Where(visible, Scalar(g, dtypes.Float32, 0), Scalar(g, dtypes.Float32, masked))
+	bias := Where(visible, Scalar(g, dtypes.Float32, 0), Scalar(g, dtypes.Float32, scan.Masked))
 	y := attend(q, keys, values, bias, m.Heads/m.KVHeads)
 	return ops.MergeHeads(y), State{Tensors: []*Node{keys, values}}
 }
@@ -88,8 +85,8 @@ func attend(q, k, v, bias *Node, r int) *Node {
 	s := k.Shape().Dim(2)
 	q = MulScalar(q, 1/math.Sqrt(float64(d)))
 	q = Reshape(q, b, h/r, r*t, d)
-	scores := products(q, k) // [B, G, r·T, S]
+	scores := ops.ABt(q, k) // [B, G, r·T, S]
 	scores = Add(Reshape(scores, b, h, t, s), ExpandLeftToRank(bias, 4))
-	p := Reshape(softmaxRows(scores), b, h/r, r*t, s)
-	return Reshape(matmul(p, v), b, h, t, d)
+	p := Reshape(ops.SoftmaxRows(scores), b, h/r, r*t, s)
+	return Reshape(ops.AB(p, v), b, h, t, d)
 }

@@ -1,4 +1,4 @@
-package mixers
+package ops
 
 import (
 	"github.com/gomlx/compute/dtypes"
@@ -31,22 +31,22 @@ func bilinear(a, b *Node, forward func(a, b *Node) *Node, da, db func(a, b, dy *
 	})
 }
 
-// matmul is a·b over the last two axes, all others being batch axes.
-func matmul(a, b *Node) *Node {
+// AB is a·b over the last two axes, all others being batch axes.
+func AB(a, b *Node) *Node {
 	return bilinear(a, b, dotAB,
 		func(_, b, dy *Node) *Node { return dotABt(dy, b) },
 		func(a, _, dy *Node) *Node { return dotAtB(a, dy) })
 }
 
-// products is a·bᵀ over the last two axes: every row of a with every row of b.
-func products(a, b *Node) *Node {
+// ABt is a·bᵀ over the last two axes: every row of a with every row of b.
+func ABt(a, b *Node) *Node {
 	return bilinear(a, b, dotABt,
 		func(_, b, dy *Node) *Node { return dotAB(dy, b) },
 		func(a, _, dy *Node) *Node { return dotAtB(dy, a) })
 }
 
-// outer is aᵀ·b over the last two axes: the sum of the outer products of rows.
-func outer(a, b *Node) *Node {
+// AtB is aᵀ·b over the last two axes: the sum of the outer products of rows.
+func AtB(a, b *Node) *Node {
 	return bilinear(a, b, func(a, b *Node) *Node { return dotAB(Transpose(a, -2, -1), b) },
 		func(_, b, dy *Node) *Node { return dotABt(b, dy) },
 		func(a, _, dy *Node) *Node { return dotAB(a, dy) })
@@ -80,8 +80,8 @@ func axes(n int) []int {
 	return all
 }
 
-// softmaxRows is p = softmax(s) over the last axis, ds = p ⊙ (dp − Σ p ⊙ dp).
-func softmaxRows(s *Node) *Node {
+// SoftmaxRows is p = softmax(s) over the last axis, ds = p ⊙ (dp − Σ p ⊙ dp).
+func SoftmaxRows(s *Node) *Node {
 	var p, dp *Node
 	s = IdentityWithCustomGradient(s, func(_, _ *Node) *Node {
 		v := Mul(p, dp)
@@ -93,14 +93,14 @@ func softmaxRows(s *Node) *Node {
 	})
 }
 
-// expBelowMax is e = exp(s − max s) over the last axis, the maximum taking part
+// ExpBelowMax is e = exp(s − max s) over the last axis, the maximum taking part
 // in the gradient: what all entries lose through it goes to the one that it is.
 //
 //	ds = e ⊙ de − [s = max s] Σ e ⊙ de
 //
 // Entries that tie for the maximum each lose all of it, where torch's amax shares
 // it among them; the scores of different rotated keys do not tie.
-func expBelowMax(s *Node) *Node {
+func ExpBelowMax(s *Node) *Node {
 	below := Sub(s, StopGradient(ReduceAndKeep(s, ReduceMax, -1)))
 	return Exp(IdentityWithCustomGradient(below, func(below, v *Node) *Node {
 		most := ConvertDType(Equal(below, ScalarZero(v.Graph(), dtypes.Float32)), dtypes.Float32)

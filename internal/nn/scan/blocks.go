@@ -1,0 +1,144 @@
+// Package scan computes linear recurrences over a matrix-valued state, the heart of
+// every linear mixer, block by block: the tokens of a block at once by matrix
+// products, and between blocks only the state.
+//
+// Axes: H heads, B batch, T time, K key and V value dimensions, N blocks of C tokens.
+package scan
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+)
+
+// The linear mixers work with heads first, [H, B, T, ·], so that what belongs to
+// a head (a feature map, a decay) meets it as the leading batch axis of a matrix
+// product. Time is cut into blocks: [H, B, N, C, ·] with N·C >= T, and the places
+// after T are filled with tokens that add nothing to the state.
+
+// Masked is what a forbidden score or log-decay is replaced by: far below any real
+// one, and finite, so that no row turns into NaN.
+const Masked = -1e9
+
+// Blocks says how T tokens are cut.
+type Blocks struct {
+	Tokens int // T
+	Size   int // C
+	Count  int // N
+}
+
+func CutInto(tokens, size int) Blocks {
+	size = max(1, min(size, tokens))
+	return Blocks{tokens, size, (tokens + size - 1) / size}
+}
+
+// Cut turns [H, B, T, ...] into [H, B, N, C, ...], filling up with zeros.
+func (c Blocks) Cut(x *Node) *Node {
+	dims := x.Shape().Dimensions
+	out := append([]int{dims[0], dims[1], c.Count, c.Size}, dims[3:]...)
+	return Reshape(Fill(x, c.Count*c.Size), out...)
+}
+
+// Join is the inverse of Cut.
+func (c Blocks) Join(x *Node) *Node {
+	dims := x.Shape().Dimensions
+	out := append([]int{dims[0], dims[1], c.Count * c.Size}, dims[4:]...)
+	return ops.Span(Reshape(x, out...), 2, 0, c.Tokens)
+}
+
+// Fill appends zeros to the time axis, the third, until it has n entries.
+func Fill(x *Node, n int) *Node {
+	dims := x.Shape().Clone().Dimensions
+	if dims[2] == n {
+		return x
+	}
+	dims[2] = n - dims[2]
+	return Concatenate([]*Node{x, Zeros(x.Graph(), ops.F32(dims...))}, 2)
+}
+
+// Swap exchanges the first two axes: [B, H, ...] for [H, B, ...] and back.
+func Swap(x *Node) *Node {
+	order := make([]int, x.Rank())
+	for i := range order {
+		order[i] = i
+	}
+	order[0], order[1] = 1, 0
+	return TransposeAllAxes(x, order...)
+}
+
+// PerQuery repeats [G, ...] for the r query heads of each group, giving [G·r, ...].
+func PerQuery(x *Node, r int) *Node {
+	if r == 1 {
+		return x
+	}
+	dims := x.Shape().Dimensions
+	wide := append([]int{dims[0], r}, dims[1:]...)
+	out := append([]int{dims[0] * r}, dims[1:]...)
+	return Reshape(BroadcastToDims(InsertAxes(x, 1), wide...), out...)
+}
+
+// PerHead gives one number per head, [H], the axes to meet [H, ...] of some rank.
+func PerHead(x *Node, rank int) *Node {
+	dims := append([]int{x.Shape().Dim(0)}, make([]int, rank-1)...)
+	for i := 1; i < rank; i++ {
+		dims[i] = 1
+	}
+	return Reshape(x, dims...)
+}
+
+// Lower is [n, n] with on at and below the diagonal, else off. It is computed
+// where it is used: as a constant every layer would hold one of its own.
+func Lower(g *Graph, n int, on, off float32) *Node {
+	index := shapes.Make(dtypes.Int32, n, n)
+	return Where(LessOrEqual(Iota(g, index, 1), Iota(g, index, 0)), Const(g, on), Const(g, off))
+}
+
+// Cumulative sums the last axis from its start up to each place.
+func Cumulative(x *Node) *Node {
+	n := x.Rank() - 1
+	return DotGeneral(x, []int{n}, nil, Lower(x.Graph(), x.Shape().Dim(n), 1, 0), []int{1}, nil)
+}
+
+// Decays is [..., n, n]: exp(sum_i − sum_j) for j <= i, else 0, where sum is the
+// Cumulative log-decay [..., n]. Masked before the exponential, which would
+// overflow above the diagonal.
+func Decays(sum *Node) *Node {
+	n := sum.Rank() - 1
+	gap := Sub(InsertAxes(sum, -1), InsertAxes(sum, n))
+	return Exp(Add(gap, ExpandLeftToRank(Lower(sum.Graph(), sum.Shape().Dim(n), 0, Masked), gap.Rank())))
+}
+
+// StatesAt runs the recurrence between blocks as one matrix product with the
+// Decays between them, so that the graph does not grow with their number.
+//
+//	first    [H, B, K, V]      state before the first block
+//	written  [H, B, N, K, V]   what each block adds, decayed to the block's end
+//	logDecay [H, B, N]         log of each block's whole decay; nil: none decays
+//	out      [H, B, N+1, K, V] state before each block, and after the last
+//
+// Cost: N²·K·V products per head, which is not linear in T = N·C. With C = K = V = 64
+// that is T², against 4·64²·T for the rest of mamba2: as much at 16384 tokens, and
+// 1/128 of what softmax attention needs at any length.
+func StatesAt(first, written, logDecay *Node) *Node {
+	dims := written.Shape().Dimensions
+	h, b, n := dims[0], dims[1], dims[2]
+	entries := Reshape(Concatenate([]*Node{InsertAxes(first, 2), written}, 2), h, b, n+1, -1)
+	var weight *Node // [H, B, N+1, N+1]: how much of each entry is left before each block
+	if logDecay == nil {
+		weight = BroadcastToDims(ExpandLeftToRank(Lower(first.Graph(), n+1, 1, 0), 4), h, b, n+1, n+1)
+	} else {
+		none := Zeros(first.Graph(), ops.F32(h, b, 1))
+		weight = Decays(Cumulative(Concatenate([]*Node{none, logDecay}, 2)))
+	}
+	return Reshape(ops.AB(weight, entries), h, b, n+1, dims[3], dims[4])
+}
+
+// AppendOne appends a column that is 1, so that one product with the values
+// yields the sum of the weights as well: [..., D] becomes [..., D+1].
+func AppendOne(v *Node) *Node {
+	dims := v.Shape().Clone().Dimensions
+	dims[len(dims)-1] = 1
+	return Concatenate([]*Node{v, Ones(v.Graph(), ops.F32(dims...))}, -1)
+}

@@ -17,7 +17,7 @@ import (
 //
 // Source: arXiv:2410.10254, section 3; the released code's configs
 // (init_window_factor, --lk_zero_init).
-func lolcats(_ Layer, w arch.Weight) ([]float32, bool) {
+func lolcats(l Layer, w arch.Weight) ([]float32, bool) {
 	n := elements(w.Shape)
 	switch w.Name {
 	case "mixer.feature_map_q.weight", "mixer.feature_map_k.weight":
@@ -32,5 +32,5 @@ func lolcats(_ Layer, w arch.Weight) ([]float32, bool) {
 		const γ = 0.1
 		return constant(n, math.Log(γ/(1-γ))), true
 	}
-	return nil, false
+	return frame(l, w)
 }

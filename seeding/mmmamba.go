@@ -9,39 +9,25 @@ import (
 
 // mmMamba seeds mamba2 so that it mimics linear attention:
 //
-//	conv1d.weight   [C, 1, K]  0, last tap 1: only the present token passes
-//	conv1d.bias     [C]        0
 //	dt_proj.weight  [H, d]     0: the step size does not depend on the input yet
 //	dt_bias         [H]        softplus⁻¹(Δ₀), Δ₀ log-uniform in [1e-3, 0.1]
 //	A_log           [H]        1, so A = -e and a step decays by exp(-e·Δ₀), 0.762 to 0.997
-//	g_proj.weight   [H·D, d]   xavier uniform with gain 2^-2.5
-//	norm.weight     [D]        1
 //
-// H is the number of query heads, D the head dimension, d the model width, C the
-// convolved channels, K the taps.
+// and the rest as in [frame], which is its own start. H is the number of query
+// heads, d the model width.
 //
 // Source: arXiv:2502.13145, section 3.2, and the released code (mimic_init).
 func mmMamba(l Layer, w arch.Weight) ([]float32, bool) {
 	n := elements(w.Shape)
 	switch w.Name {
-	case "mixer.conv1d.weight":
-		taps := w.Shape[2]
-		return fill(n, func(i int) float64 {
-			if i%taps == taps-1 {
-				return 1
-			}
-			return 0
-		}), true
-	case "mixer.conv1d.bias", "mixer.dt_proj.weight":
+	case "mixer.dt_proj.weight":
 		return constant(n, 0), true
 	case "mixer.dt_bias":
 		return timeScales(l.stream(w.Name), n), true
-	case "mixer.A_log", "mixer.norm.weight":
+	case "mixer.A_log":
 		return constant(n, 1), true
-	case "mixer.g_proj.weight":
-		return uniform(l.stream(w.Name), n, xavier(w.Shape, math.Exp2(-2.5))), true
 	}
-	return nil, false
+	return frame(l, w)
 }
 
 // timeScales draws dt_bias. Each head's Δ₀ is log-uniform in [1e-3, 0.1], as

@@ -248,7 +248,7 @@ func TestStreams(t *testing.T) {
 	if diff := cmp.Diff(want, seeded(t, "mmmamba", base)); diff != "" {
 		t.Errorf("the same layer seeded twice (-first +second):\n%s", diff)
 	}
-	fewer := layer(t, "mamba2,conv=0,norm=false,learn_a=false")
+	fewer := layer(t, "mamba2,conv=0,norm=none,learn_a=false")
 	if got := seeded(t, "mmmamba", fewer); !slices.Equal(got["mixer.g_proj.weight"], want["mixer.g_proj.weight"]) {
 		t.Error("the gate depends on the mixer's other options")
 	}

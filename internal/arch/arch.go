@@ -87,6 +87,9 @@ func (m *Model) layerWeights(i int) []Weight {
 		}
 	}
 	for _, p := range m.Projections() {
+		if !m.Mixers[i].Inherits(p.Name) {
+			continue
+		}
 		linear(m.Attention(i)+"."+p.Name, p.Out, p.In, p.Bias, "attention")
 	}
 	for _, w := range m.Mixers[i].Weights(m) {
@@ -137,10 +140,13 @@ func (m *Model) MLP(i int) (gate, up, down string) {
 	return m.names.layer(i, m.names.gate), m.names.layer(i, m.names.up), m.names.layer(i, m.names.down)
 }
 
-// Linear reports whether any layer is not softmax, that is, whether this is a student.
+// Converted reports whether layer i is another than the teacher's own.
+func (m *Model) Converted(i int) bool { return !m.Mixers[i].Equal(SoftmaxMixer()) }
+
+// Linear reports whether any layer is converted, that is, whether this is a student.
 func (m *Model) Linear() bool {
-	for _, x := range m.Mixers {
-		if x.Name != Softmax {
+	for i := range m.Mixers {
+		if m.Converted(i) {
 			return true
 		}
 	}

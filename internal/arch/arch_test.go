@@ -144,8 +144,9 @@ func TestParseMixer(t *testing.T) {
 	for spec, want := range map[string]string{
 		"mamba2":                         "mamba2",
 		"mamba2,conv=2":                  "mamba2",
-		"mamba2,conv=4,gate=false":       "mamba2,conv=4,gate=false",
-		"hedgehog,affine":                "hedgehog,affine=true",
+		"mamba2,conv=4,gate=none":        "mamba2,conv=4,gate=none",
+		"hedgehog,window=1,affine":       "hedgehog,window=1,affine=true",
+		"softmax,softcap=2.5":            "softmax,softcap=2.5",
 		"hedgehog,window=16,affine=true": "hedgehog,window=16,affine=true",
 		"softmax":                        "softmax",
 	} {
@@ -164,16 +165,20 @@ func TestParseMixer(t *testing.T) {
 		}
 	}
 	for spec, want := range map[string]string{
-		"mamba":                "there is no such mixer",
-		"":                     "there is no such mixer",
-		"mamba2,width=4":       `mamba2 has no option "width"`,
-		"mamba2,conv=-1":       `conv is "-1", want an integer >= 0`,
-		"mamba2,conv":          `conv is "", want an integer`,
-		"mamba2,gate=maybe":    `gate is "maybe", want true or false`,
-		"mamba2,conv=2,conv=3": "option conv is given twice",
-		"hedgehog,window=16,":  `hedgehog has no option ""`,
-		"mamba2,":              `mamba2 has no option ""`,
-		"softmax,window=3":     `softmax has no option "window"`,
+		"mamba":                           "there is no such mixer",
+		"":                                "there is no such mixer",
+		"mamba2,width=4":                  `mamba2 has no option "width"`,
+		"mamba2,conv=-1":                  `conv is "-1", want an integer >= 0`,
+		"mamba2,conv":                     `conv is "", want an integer`,
+		"mamba2,gate=maybe":               `gate is "maybe", want none or silu or sigmoid`,
+		"mamba2,skip=maybe":               `skip is "maybe", want true or false`,
+		"softmax,softcap=-1":              `softcap is "-1", want a number >= 0`,
+		"hedgehog,affine":                 "affine does nothing without window",
+		"delta,norm=none,norm_width=full": "norm_width does nothing without norm",
+		"mamba2,conv=2,conv=3":            "option conv is given twice",
+		"hedgehog,window=16,":             `hedgehog has no option ""`,
+		"mamba2,":                         `mamba2 has no option ""`,
+		"softmax,width=3":                 `softmax has no option "width"`,
 	} {
 		_, err := arch.ParseMixer(spec)
 		if _, ok := errors.AsType[*arch.MixerError](err); !ok || !strings.Contains(err.Error(), want) {

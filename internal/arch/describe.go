@@ -190,6 +190,11 @@ func describeMixers(m *Model, c *rawConfig) ([]Mixer, error) {
 	if len(c.Mixers) != m.Layers {
 		return nil, fmt.Errorf("config.json: mixers has %d entries, want one for each of the %d layers", len(c.Mixers), m.Layers)
 	}
+	for i, x := range c.Mixers {
+		if err := x.Check(m); err != nil {
+			return nil, fmt.Errorf("config.json: mixers[%d]: %w", i, err)
+		}
+	}
 	return c.Mixers, nil
 }
 

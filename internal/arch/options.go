@@ -4,19 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Option is one switch of a mixer. Its kind is that of Default: int, bool, or
-// string with Choices.
+// Option is one switch of a mixer. Its kind is that of Default: int, float64, bool,
+// or string with Choices. Numbers are not negative.
 type Option struct {
 	Name    string
 	Doc     string
 	Default any
 	Choices []string
 	Min     int
+	With    string // another option that has to be on for this one to do anything
 }
 
 // Mixer is a mixer with every option resolved. Make one with [ParseMixer], so
@@ -27,13 +29,16 @@ type Mixer struct {
 }
 
 // SoftmaxMixer returns the mixer of a layer that stays as it was.
-func SoftmaxMixer() Mixer { return Mixer{Name: Softmax} }
+func SoftmaxMixer() Mixer { return Mixer{Name: Softmax, options: defaults(mixerRows[Softmax])} }
 
 // Int returns an integer option; it panics when the mixer has none of this name.
 func (x Mixer) Int(name string) int { return option[int](x, name) }
 
 // Bool returns a boolean option; it panics when the mixer has none of this name.
 func (x Mixer) Bool(name string) bool { return option[bool](x, name) }
+
+// Number returns a real option; it panics when the mixer has none of this name.
+func (x Mixer) Number(name string) float64 { return option[float64](x, name) }
 
 // Text returns a choice; it panics when the mixer has none of this name.
 func (x Mixer) Text(name string) string { return option[string](x, name) }
@@ -44,6 +49,9 @@ func (x Mixer) Window() int {
 	w, _ := x.options["window"].(int)
 	return w
 }
+
+// Grows reports whether the mixer's state grows with the tokens seen.
+func (x Mixer) Grows() bool { return x.Name == Softmax && x.Window() == 0 }
 
 func option[T any](x Mixer, name string) T {
 	v, ok := x.options[name].(T)
@@ -63,7 +71,12 @@ type MixerError struct {
 func (e *MixerError) Error() string { return fmt.Sprintf("mixer %q: %s", e.Spec, e.Problem) }
 
 // Hint lists the choices.
-func (e *MixerError) Hint() string { return "choose from " + strings.Join(e.Choices, ", ") }
+func (e *MixerError) Hint() string {
+	if len(e.Choices) == 0 {
+		return ""
+	}
+	return "choose from " + strings.Join(e.Choices, ", ")
+}
 
 // ParseMixer reads "name,option=value,...", as --mixer takes it. A bare boolean
 // option is set. The error is a [*MixerError].
@@ -94,7 +107,26 @@ func ParseMixer(spec string) (Mixer, error) {
 		}
 		x.options[key] = v
 	}
+	for _, o := range row.options {
+		if o.With != "" && x.options[o.Name] != o.Default && !x.on(o.With) {
+			return Mixer{}, &MixerError{spec, fmt.Sprintf("%s does nothing without %s", o.Name, o.With), optionNames(row)}
+		}
+	}
 	return x, nil
+}
+
+// on reports whether an option is switched on, whatever its kind.
+func (x Mixer) on(name string) bool {
+	switch v := x.options[name].(type) {
+	case bool:
+		return v
+	case string:
+		return v != None
+	case float64:
+		return v != 0
+	default:
+		return v != 0
+	}
 }
 
 func defaults(row mixerRow) map[string]any {
@@ -131,6 +163,12 @@ func (o Option) parse(value string, given bool) (any, error) {
 		v, err := strconv.Atoi(value)
 		if err != nil || v < o.Min {
 			return nil, fmt.Errorf("%s is %q, want an integer >= %d", o.Name, value, o.Min)
+		}
+		return v, nil
+	case float64:
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(v >= 0) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("%s is %q, want a number >= 0", o.Name, value)
 		}
 		return v, nil
 	default:

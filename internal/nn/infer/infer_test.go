@@ -22,7 +22,7 @@ func TestStepEqualsForward(t *testing.T) {
 	for _, layers := range [][]string{
 		{"softmax", "softmax"},
 		{"hedgehog", "hedgehog,window=7", "hedgehog,feature_dim=6,window=1", "hedgehog,window=64,affine"},
-		{"mamba2", "mamba2,conv=4", "mamba2,conv=0,norm=false,gate=false,learn_a=false"},
+		{"mamba2", "mamba2,conv=4", "mamba2,conv=0,norm=none,gate=none,learn_a=false"},
 		{"mamba2", "softmax", "hedgehog,window=16"},
 	} {
 		t.Run(strings.Join(layers, "+"), func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 //	c       [B, T, C]
 //	past    [B, K−1, C]  the inputs before the first, oldest first; nil: zeros
 //	weight  [C, 1, K]    the last tap meets the current input
-//	bias    [C]
+//	bias    [C]          nil: none
 //	y       [B, T, C]
 //
 // next is past for the token after the last one, nil when K is 1.
@@ -28,10 +28,17 @@ func convolve(c, past, weight, bias *Node) (y, next *Node) {
 		wide = Concatenate([]*Node{past, c}, 1)
 		next = ops.Span(wide, 1, t, t+width-1)
 	}
-	y = ExpandLeftToRank(bias, 3)
 	for i := range width {
 		tap := Reshape(ops.Span(weight, 2, i, i+1), 1, 1, channels)
-		y = Add(y, Mul(ops.Span(wide, 1, i, i+t), tap))
+		part := Mul(ops.Span(wide, 1, i, i+t), tap)
+		if y == nil {
+			y = part
+		} else {
+			y = Add(y, part)
+		}
+	}
+	if bias != nil {
+		y = Add(y, ExpandLeftToRank(bias, 3))
 	}
 	return y, next
 }

@@ -28,8 +28,8 @@ var specs = []string{
 	"hedgehog,window=40",
 	"mamba2",
 	"mamba2,conv=4,learn_a=false",
-	"mamba2,conv=1,gate=false",
-	"mamba2,conv=0,norm=false",
+	"mamba2,conv=1,gate=none",
+	"mamba2,conv=0,norm=none",
 }
 
 // centres are the values around which tensors are drawn, where that is not 0.

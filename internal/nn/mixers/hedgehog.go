@@ -68,7 +68,7 @@ func (h hedgehog) Chunked(l Layer, x *Node, from State) (*Node, State) {
 		sums = h.blend(l, h.window(c, q, allKeys, allValues, from), far)
 	}
 	// Joined first: the tokens that fill up the last block have no weights to divide by.
-	return headsLast(h.quotient(l, c.Join(sums))), h.state(l, after, keys, values)
+	return l.outputs(x, h.quotient(l, c.Join(sums))), h.state(l, after, keys, values)
 }
 
 func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
@@ -85,7 +85,7 @@ func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
 		one := scan.CutInto(1, 1)
 		sums = h.blend(l, one.Join(h.window(one, q, allKeys, allValues, from)), sums)
 	}
-	return headsLast(h.quotient(l, sums)), h.state(l, after, keys, values)
+	return l.outputs(x, h.quotient(l, sums)), h.state(l, after, keys, values)
 }
 
 // inputs returns rotated queries [H, B, T, D] and, with those carried in front,
@@ -93,10 +93,13 @@ func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
 // values is 1, and 0 where there was no token.
 func (hedgehog) inputs(l Layer, x *Node, from State) (q, keys, values *Node) {
 	m := l.Model
-	q = l.Rotation.Apply(headsFirst(l.Linear("q_proj", x), m.Heads))
-	keys = l.Rotation.Apply(headsFirst(l.Linear("k_proj", x), m.KVHeads))
-	values = scan.AppendOne(headsFirst(l.Linear("v_proj", x), m.KVHeads))
 	w := l.Mixer.Int("window")
+	var past *Node
+	if n := len(from.Tensors); n > 0 && l.Mixer.Int("conv") > 1 {
+		past = from.Tensors[n-1]
+	}
+	f := l.inputs(x, past)
+	q, keys, values = f.q, f.k, scan.AppendOne(f.v)
 	if w == 0 {
 		return q, keys, values
 	}

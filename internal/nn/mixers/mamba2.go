@@ -31,12 +31,9 @@ type mamba2 struct{}
 
 var _ Mixer = mamba2{}
 
-// normEps is added to the mean square inside the norm over a head's output,
-// whatever the teacher's own norms use.
-const normEps = 1e-5
-
 func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
-	q, k, v, conv := m.mixed(l, x, from)
+	f := l.inputs(x, from.tensor(1))
+	q, k, v, conv := f.q, l.perQuery(f.k), l.perQuery(f.v), f.conv
 	delta, rate := m.steps(l, x)
 	c := l.blocks(x.Shape().Dim(1), 0)
 
@@ -54,7 +51,7 @@ func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
 			next.Tensors = append([]*Node{scan.Swap(after)}, conv...)
 		}
 	}
-	return m.finish(l, x, c.Join(o)), next
+	return l.outputs(x, c.Join(o)), next
 }
 
 // carry returns the state before each block, [H, B, N, D, D], and the one after
@@ -73,36 +70,14 @@ func (mamba2) carry(from State, k, v, sum *Node) (before, after *Node) {
 }
 
 func (m mamba2) Step(l Layer, x *Node, from State) (*Node, State) {
-	q, k, v, conv := m.mixed(l, x, from)
+	f := l.inputs(x, from.tensor(1))
+	q, k, v, conv := f.q, l.perQuery(f.k), l.perQuery(f.v), f.conv
 	delta, rate := m.steps(l, x) // [H, B, 1]
 	keep := Exp(Mul(delta, scan.PerHead(rate, 3)))
 	s := Add(
 		Mul(scan.Swap(from.Tensors[0]), InsertAxes(keep, -1)),
 		ops.AtB(Mul(v, InsertAxes(delta, -1)), k))
-	return m.finish(l, x, ops.ABt(q, s)), State{Tensors: append([]*Node{scan.Swap(s)}, conv...)}
-}
-
-// mixed returns queries, keys and values [H, B, T, D] after the convolution, and
-// the state of the convolution where it has one.
-func (mamba2) mixed(l Layer, x *Node, from State) (q, k, v *Node, conv []*Node) {
-	m := l.Model
-	q, k, v = l.Linear("q_proj", x), l.Linear("k_proj", x), l.Linear("v_proj", x)
-	if width := l.Mixer.Int("conv"); width > 0 {
-		c := Concatenate([]*Node{v, k, q}, -1)
-		var past *Node
-		if !from.Start() && width > 1 {
-			past = from.Tensors[1]
-		}
-		c, past = convolve(c, past, l.Tensor(x.Graph(), "mixer.conv1d.weight"), l.Tensor(x.Graph(), "mixer.conv1d.bias"))
-		if past != nil {
-			conv = []*Node{past}
-		}
-		c = ops.SiLU(c)
-		kv := m.KeyValues()
-		v, k, q = ops.Span(c, 2, 0, kv), ops.Span(c, 2, kv, 2*kv), ops.Span(c, 2, 2*kv, 2*kv+m.Queries())
-	}
-	r := m.Heads / m.KVHeads
-	return headsFirst(q, m.Heads), scan.PerQuery(headsFirst(k, m.KVHeads), r), scan.PerQuery(headsFirst(v, m.KVHeads), r), conv
+	return l.outputs(x, ops.ABt(q, s)), State{Tensors: append([]*Node{scan.Swap(s)}, conv...)}
 }
 
 // steps returns Δ [H, B, T] and A [H].
@@ -114,16 +89,4 @@ func (mamba2) steps(l Layer, x *Node) (delta, rate *Node) {
 		return delta, Neg(Exp(l.Tensor(g, "mixer.A_log")))
 	}
 	return delta, MulScalar(Ones(g, ops.F32(l.Model.Heads)), -1)
-}
-
-// finish normalises and gates the heads, [H, B, T, D] to [B, T, H·D].
-func (mamba2) finish(l Layer, x, o *Node) *Node {
-	if l.Mixer.Bool("norm") {
-		o = ops.RMSNorm(o, l.Tensor(x.Graph(), "mixer.norm.weight"), normEps)
-	}
-	y := headsLast(o)
-	if l.Mixer.Bool("gate") {
-		y = Mul(y, ops.SiLU(l.Linear("mixer.g_proj", x)))
-	}
-	return y
 }

@@ -47,7 +47,7 @@ func TestMimicry(t *testing.T) {
 	x := r.input(2, 9)
 	e := MustNewExec(r.engine, func(in []*Node) []*Node {
 		l, x, from := r.layer(call{start: true}, in)
-		q, _, _, _ := mamba2{}.mixed(l, x, from)
+		q := l.inputs(x, from.tensor(1)).q
 		delta, _ := mamba2{}.steps(l, x)
 		return []*Node{q, ops.SiLU(headsFirst(l.Linear("q_proj", x), l.Model.Heads)), delta}
 	})

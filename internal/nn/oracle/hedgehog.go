@@ -11,12 +11,10 @@ import (
 // Source: Zhang et al. 2024, arXiv:2410.10254.
 func hedgehog(l Layer, x [][]float64) (heads, state [][]float64) {
 	m, w := l.Model, l.Mixer.Int("window")
-	var keys, values [][]float64
+	f := l.inputs(x)
 	mapped := make([][][]float64, m.Heads) // [H][T][2F]: the features of the keys
 	for t, u := range x {
-		q := l.rotate(l.linear("q_proj", u), t)
-		keys = append(keys, l.rotate(l.linear("k_proj", u), t))
-		values = append(values, l.linear("v_proj", u))
+		q, keys, values := f.q[t], f.k[:t+1], f.v[:t+1]
 		var y []float64
 		for h := range m.Heads {
 			k := l.head(keys[t], l.group(h))
@@ -37,9 +35,9 @@ func hedgehog(l Layer, x [][]float64) (heads, state [][]float64) {
 			}
 			y = append(y, out...)
 		}
-		heads = append(heads, y)
+		heads = append(heads, l.outputs(u, y))
 	}
-	return heads, l.hedgehogState(mapped, keys, values)
+	return heads, append(l.hedgehogState(mapped, f.k, f.v), l.convState(f.conv)...)
 }
 
 // hedgehogWeights returns a_ij of the newest query q of head h for all keys.

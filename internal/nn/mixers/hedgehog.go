@@ -6,7 +6,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
@@ -156,49 +155,9 @@ func (hedgehog) linear(c scan.Blocks, fq, fk, v, first *Node, keep bool) (sums, 
 func (hedgehog) window(c scan.Blocks, q, keys, values *Node, from State) *Node {
 	w := keys.Shape().Dim(2) - c.Tokens
 	q = MulScalar(q, 1/math.Sqrt(float64(q.Shape().Dim(3))))
-	scores := ops.ABt(c.Cut(q), reach(c, keys, w))
-	bias := ExpandLeftToRank(visible(c, w, from.seen(q.Graph())), 5)
-	return ops.AB(ops.ExpBelowMax(Add(scores, bias)), reach(c, values, w))
-}
-
-// reach gives every block the w entries before it and its own: [H, B, w+T, D]
-// becomes [H, B, N, w+C, D].
-func reach(c scan.Blocks, x *Node, w int) *Node {
-	h, b, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(3)
-	whole := c.Count * c.Size
-	last := (w + c.Size - 1) / c.Size * c.Size
-	x = scan.Fill(x, last+whole)
-	var parts []*Node
-	for at := 0; at <= last; at += c.Size {
-		part := Reshape(ops.Span(x, 2, at, at+whole), h, b, c.Count, c.Size, d)
-		parts = append(parts, ops.Span(part, 3, 0, min(c.Size, w+c.Size-at)))
-	}
-	return Concatenate(parts, 3)
-}
-
-// visible is a bias [N, C, w+C] over the entries that [reach] gives: 0 for
-// the last w up to each query itself, [scan.Masked] for others and for those before
-// the start of the sequence.
-func visible(c scan.Blocks, w int, seen *Node) *Node {
-	g := seen.Graph()
-	bias := make([]float32, c.Size*(w+c.Size))
-	for i := range c.Size {
-		for j := range w + c.Size {
-			if j <= i || j > i+w {
-				bias[i*(w+c.Size)+j] = scan.Masked
-			}
-		}
-	}
-	near := ConstTensor(g, tensors.FromFlatDataAndDimensions(bias, 1, c.Size, w+c.Size))
-	place := make([]int32, c.Count*(w+c.Size)) // relative to the first token of this call
-	for n := range c.Count {
-		for j := range w + c.Size {
-			place[n*(w+c.Size)+j] = int32(n*c.Size + j - w)
-		}
-	}
-	position := Add(ConstTensor(g, tensors.FromFlatDataAndDimensions(place, c.Count, 1, w+c.Size)), seen)
-	started := GreaterOrEqual(position, ScalarZero(g, dtypes.Int32))
-	return Add(near, Where(started, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, scan.Masked)))
+	scores := ops.ABt(c.Cut(q), reach(c, nil, keys, w))
+	bias := ExpandLeftToRank(visible(c, 0, w, from.seen(q.Graph())), 5)
+	return ops.AB(ops.ExpBelowMax(Add(scores, bias)), reach(c, nil, values, w))
 }
 
 // blend adds the branches under one denominator: γ·near + δ·far, each [H, ...].

@@ -55,3 +55,49 @@ func elements(shape []int) int {
 	}
 	return n
 }
+
+// orthogonal is torch's orthogonal_ for a linear weight [out, in]: rows or columns,
+// whichever are fewer, of length scale and at right angles to each other; rows are
+// longer by √(in/out) where they are the fewer, as RWKV-7 has it.
+func orthogonal(r *rand.Rand, shape []int, scale float64) []float32 {
+	out, in := shape[0], shape[1]
+	few, many := min(out, in), max(out, in)
+	vectors := make([][]float64, few)
+	for i := range vectors {
+		v := make([]float64, many)
+		for j := range v {
+			v[j] = r.NormFloat64()
+		}
+		for range 2 { // once more for what rounding left of the others
+			for _, u := range vectors[:i] {
+				along := inner(u, v)
+				for j := range v {
+					v[j] -= along * u[j]
+				}
+			}
+		}
+		length := math.Sqrt(inner(v, v))
+		for j := range v {
+			v[j] /= length
+		}
+		vectors[i] = v
+	}
+	if in > out {
+		scale *= math.Sqrt(float64(in) / float64(out))
+	}
+	return fill(out*in, func(at int) float64 {
+		row, column := at/in, at%in
+		if out < in {
+			return scale * vectors[row][column]
+		}
+		return scale * vectors[column][row]
+	})
+}
+
+func inner(a, b []float64) float64 {
+	var sum float64
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}

@@ -54,7 +54,7 @@ type Tensor struct {
 type method struct {
 	about   string
 	source  string
-	mixers  []string // the mixers it fits; nil: every one that has tensors of its own
+	mixers  []string // the mixers it fits; nil: every one but softmax
 	scratch bool     // the projections are replaced too
 	// values computes one tensor. The second result is false when the method does
 	// not know the tensor.
@@ -63,6 +63,12 @@ type method struct {
 
 // methods is fixed at compile time: the whole list is readable in one place.
 var methods = map[string]method{
+	"delta": {
+		about:  "identity convolution, β = ½, decays free of the input, spread over the heads; small gate",
+		source: "Taylor-Calibrate, arXiv:2606.16429, without its calibration; Gated DeltaNet, arXiv:2412.06464",
+		mixers: []string{"delta", "gated-delta"},
+		values: deltaNet,
+	},
 	"lolcats": {
 		about:  "identity feature maps; the softmax window weighs γ = 0.1 against the linear branch",
 		source: "LoLCATs, Zhang et al. 2024, arXiv:2410.10254, with its --lk_zero_init",
@@ -75,22 +81,37 @@ var methods = map[string]method{
 		mixers: []string{"mamba2"},
 		values: mmMamba,
 	},
+	"radlads": {
+		about:  "decays from slow to fast over the channels, learning rates and gate of ½, all free of the input",
+		source: "RADLADS, Goldstein et al. 2025, arXiv:2505.03005, and its released code",
+		mixers: []string{"rwkv7"},
+		values: radlads,
+	},
 	"scratch": {
 		about:   "nothing inherited: projections and new tensors at random, for comparison",
 		source:  "PyTorch's and the papers' own defaults",
 		scratch: true,
 		values:  scratch,
 	},
+	"teacher": {
+		about:  "the teacher's attention; a learnt sink starts with next to no weight",
+		source: "none: what is added starts as nothing",
+		mixers: []string{arch.Softmax},
+		values: teacher,
+	},
 }
 
 // defaults names the method of each mixer when none is asked for.
 var defaults = map[string]string{
-	"hedgehog": "lolcats",
-	"mamba2":   "mmmamba",
+	"delta":       "delta",
+	"gated-delta": "delta",
+	"hedgehog":    "lolcats",
+	"mamba2":      "mmmamba",
+	"rwkv7":       "radlads",
+	arch.Softmax:  "teacher",
 }
 
-// DefaultMethod returns the method that a mixer is seeded by when none is asked
-// for; "" for softmax, which has nothing to seed.
+// DefaultMethod returns the method that a mixer is seeded by when none is asked for.
 func DefaultMethod(mixer string) string { return defaults[mixer] }
 
 // Methods returns the methods that fit a mixer, sorted; with "" all there are.
@@ -160,7 +181,7 @@ func Seed(name string, l Layer) ([]Tensor, error) {
 	m := methods[name]
 	weights := l.Mixer.Weights(l.Model)
 	if m.scratch {
-		weights = append(weights, projections(l.Model)...)
+		weights = append(weights, projections(l)...)
 	}
 	var all []Tensor
 	for _, w := range weights {
@@ -176,9 +197,12 @@ func Seed(name string, l Layer) ([]Tensor, error) {
 }
 
 // projections lists the inherited tensors, named relative to the attention prefix.
-func projections(m *arch.Model) []arch.Weight {
+func projections(l Layer) []arch.Weight {
 	var ws []arch.Weight
-	for _, p := range m.Projections() {
+	for _, p := range l.Model.Projections() {
+		if !l.Mixer.Inherits(p.Name) {
+			continue
+		}
 		ws = append(ws, arch.Weight{Name: p.Name + ".weight", Shape: []int{p.Out, p.In}})
 		if p.Bias {
 			ws = append(ws, arch.Weight{Name: p.Name + ".bias", Shape: []int{p.Out}})

@@ -3,6 +3,7 @@ package arch
 import (
 	"cmp"
 	"fmt"
+	"math"
 )
 
 // mixerRows is fixed at compile time: the whole list is readable in one place.
@@ -141,6 +142,17 @@ var mixerRows = map[string]mixerRow{
 		weights: gatedDeltaWeights,
 		state:   memoryAndConv,
 	},
+	"rwkv7": {
+		doc:    "RWKV-7: a decay for each key dimension, and writes that replace by a rate for each",
+		source: "RADLADS, Goldstein et al. 2025, arXiv:2505.03005; RWKV-7, Peng et al. 2025, arXiv:2503.14456",
+		options: frame{qkNorm: None, rope: true, norm: None, gate: Sigmoid}.options(
+			Option{Name: "balance", Default: true, Doc: "scale keys to write as much as is lost, in place of a norm; false: by RWKV-7's learnt k_k and k_a"},
+			Option{Name: "bonus", Default: false, Doc: "add each token's own value once more, weighed by its query, its key and a learnt weight"},
+			Option{Name: "rank", Default: 0, Doc: "rank of the projections of decay and rate; 0: the multiple of 32 next to 1.8·√hidden"},
+		),
+		weights: rwkv7Weights,
+		state:   memoryAndConv,
+	},
 }
 
 // keyValues is a cache of rotated keys and of values, n tokens long.
@@ -260,5 +272,28 @@ func gatedDeltaWeights(m *Model, x Mixer) []Weight {
 			Weight{Name: "mixer.dt_bias", Shape: []int{m.Heads}})
 	}
 	ws = append(ws, betaWeights(m, x)...)
+	return append(ws, frameWeights(m, x, channels(m), m.HeadDim)...)
+}
+
+// rwkv7Rank is RWKV-7's choice for the projections of decay and learning rate.
+func rwkv7Rank(m *Model) int {
+	return 32 * max(1, int(math.Round(1.8*math.Sqrt(float64(m.Hidden))/32)))
+}
+
+func rwkv7Weights(m *Model, x Mixer) []Weight {
+	r, out := cmp.Or(x.Int("rank"), rwkv7Rank(m)), []int{m.Queries()}
+	var ws []Weight
+	for _, name := range []string{"mixer.w_proj", "mixer.a_proj"} {
+		ws = append(ws,
+			Weight{Name: name + ".0.weight", Shape: []int{r, m.Hidden}},
+			Weight{Name: name + ".1.weight", Shape: []int{m.Queries(), r}},
+			Weight{Name: name + ".1.bias", Shape: out})
+	}
+	if !x.Bool("balance") {
+		ws = append(ws, Weight{Name: "mixer.k_k", Shape: out}, Weight{Name: "mixer.k_a", Shape: out})
+	}
+	if x.Bool("bonus") {
+		ws = append(ws, Weight{Name: "mixer.r_k", Shape: out})
+	}
 	return append(ws, frameWeights(m, x, channels(m), m.HeadDim)...)
 }

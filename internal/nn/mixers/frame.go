@@ -20,6 +20,8 @@ type framed struct {
 	q    *Node // [H, B, T, D]
 	k, v *Node // [G, B, T, D]
 	conv []*Node
+
+	projected *Node // [B, T, G·D], the keys before anything else
 }
 
 // inputs projects x to queries, keys and values and applies what the frame says:
@@ -30,8 +32,10 @@ func (l Layer) inputs(x, past *Node) framed {
 	m := l.Model
 	q, k, v := l.Linear("q_proj", x), l.Linear("k_proj", x), l.Linear("v_proj", x)
 	parts, conv := l.mixed(x, past, v, k, q)
-	v, k, q = parts[0], parts[1], parts[2]
-	f := framed{headsFirst(q, m.Heads), headsFirst(k, m.KVHeads), headsFirst(v, m.KVHeads), conv}
+	f := framed{
+		v: headsFirst(parts[0], m.KVHeads), k: headsFirst(parts[1], m.KVHeads), q: headsFirst(parts[2], m.Heads),
+		conv: conv, projected: k,
+	}
 	f.q, f.k = l.normed("q", f.q), l.normed("k", f.k)
 	if l.Mixer.Bool("rope") {
 		f.q, f.k = l.Rotation.Apply(f.q), l.Rotation.Apply(f.k)
@@ -68,11 +72,16 @@ func (l Layer) mixed(x, past *Node, parts ...*Node) (out, conv []*Node) {
 func (l Layer) normed(which string, u *Node) *Node {
 	switch l.Mixer.Text("qk_norm") {
 	case arch.L2:
-		return Div(u, Sqrt(AddScalar(ReduceAndKeep(Square(u), ReduceSum, -1), l2Eps)))
+		return unit(u)
 	case arch.RMS:
 		return ops.RMSNorm(u, l.Tensor(u.Graph(), "mixer."+which+"_norm.weight"), l.Model.NormEps)
 	}
 	return u
+}
+
+// unit scales u, [..., D], to length 1.
+func unit(u *Node) *Node {
+	return Div(u, Sqrt(AddScalar(ReduceAndKeep(Square(u), ReduceSum, -1), l2Eps)))
 }
 
 // perQuery repeats keys or values, [G, ...], for the query heads that they serve.

@@ -21,6 +21,11 @@ import (
 // new mixer joins every test by its lines here.
 var specs = []string{
 	"softmax",
+	"softmax,qk_norm=rms",
+	"softmax,rope=false,softcap=3",
+	"softmax,window=5",
+	"softmax,window=16,sinks=3,sink_logit",
+	"softmax,window=40,sinks=20,qk_norm=l2",
 	"hedgehog",
 	"hedgehog,feature_dim=4",
 	"hedgehog,window=5",
@@ -30,12 +35,35 @@ var specs = []string{
 	"mamba2,conv=4,learn_a=false",
 	"mamba2,conv=1,gate=none",
 	"mamba2,conv=0,norm=none",
+	"delta",
+	"delta,allow_neg_eigval,beta_bias,norm=none,gate=none",
+	"delta,conv=0,rope,qk_norm=rms",
+	"gated-delta",
+	"gated-delta,allow_neg_eigval,conv=2,gate_rank=3",
+	"gated-delta,decay=channel,gate=sigmoid",
+	"gated-delta,decay=channel,decay_rank=3,allow_neg_eigval,conv=0",
+	"rwkv7,rank=3",
+	"rwkv7,balance=false,bonus,rank=5,gate_rank=2",
+	"mamba2,decay=sigmoid,skip,qk_norm=rms,rope",
+	"mamba2,groups=1,skip,conv=4,norm=after,norm_width=full",
+	"mamba2,groups=3,state_dim=5,qk_norm=rms",
+	"mamba2,groups=6,state_dim=9,conv=0,decay=sigmoid,gate=none",
+	"lightning",
+	"lightning,decay=retnet,conv=3,gate=silu,gate_rank=2,qk_norm=l2",
+	"lightning,decay=learnt,rope=false,norm=none,gate=none",
+	"gla",
+	"gla,window=5,decay=head",
+	"gla,window=0,activation=none,decay_from=input,decay_rank=3,normaliser=4",
+	"gla,window=16,activation=none,decay_from=input,decay_rank=2,decay=head,conv=2,qk_norm=rms",
+	"gla,window=7,rope,norm=after,gate=silu",
 }
 
 // centres are the values around which tensors are drawn, where that is not 0.
 var centres = map[string]float64{
-	"mixer.norm.weight": 1,
-	"mixer.dt_bias":     -1,
+	"mixer.norm.weight":   1,
+	"mixer.dt_bias":       -1,
+	"mixer.q_norm.weight": 1,
+	"mixer.k_norm.weight": 1,
 }
 
 // rig is one mixer with random tensors and the engine to run it on.

@@ -103,9 +103,14 @@ func (l Layer) Heads(x *Node) (q, k, v *Node) {
 
 // mixers is fixed at compile time: the whole list is readable in one place.
 var mixers = map[string]Mixer{
-	arch.Softmax: softmax{},
-	"hedgehog":   hedgehog{},
-	"mamba2":     mamba2{},
+	arch.Softmax:  softmax{},
+	"delta":       delta{},
+	"gated-delta": gatedDelta{},
+	"rwkv7":       rwkv7{},
+	"gla":         gla{},
+	"hedgehog":    hedgehog{},
+	"lightning":   lightning{},
+	"mamba2":      mamba2{},
 }
 
 // For returns the graph builder of a mixer. It panics on a name without one,

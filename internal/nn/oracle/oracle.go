@@ -26,9 +26,14 @@ type Layer struct {
 
 // forms is fixed at compile time, like the mixers it mirrors.
 var forms = map[string]func(l Layer, x [][]float64) (heads, state [][]float64){
-	arch.Softmax: softmax,
-	"hedgehog":   hedgehog,
-	"mamba2":     mamba2,
+	arch.Softmax:  softmax,
+	"delta":       delta,
+	"gated-delta": gatedDelta,
+	"rwkv7":       rwkv7,
+	"gla":         gla,
+	"hedgehog":    hedgehog,
+	"lightning":   lightning,
+	"mamba2":      mamba2,
 }
 
 // Run mixes a whole sequence x [T][E] into heads [T][H·D], before o_proj, and

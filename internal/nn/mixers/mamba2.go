@@ -7,86 +7,108 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
-// mamba2 is Mamba-2 in the parameterisation of mmMamba, which inherits all four
-// projections of attention: values play x, keys B and queries C. Per head, with
-// u the layer's input,
+// mamba2 is Mamba-2 with the teacher's attention in its places: values play x, keys
+// B and queries C. Per head, with u the layer's input,
 //
 //	[v, k, q] = SiLU(conv([Wv·u, Wk·u, Wq·u]))
-//	Δ_t       = ops.SoftPlus(W_Δ·u_t + b_Δ),   A = −exp(A_log)
+//	Δ_t       = softplus(W_Δ·u_t + b_Δ),   A = −exp(A_log)
 //	S_t       = exp(Δ_t·A) S_{t−1} + Δ_t v_t k_tᵀ
-//	y_t       = RMSNorm(S_t q_t) ⊙ SiLU(W_g·u_t)
+//	o_t       = S_t q_t, with skip + D·v_t
+//	y_t       = RMSNorm(o_t) ⊙ SiLU(W_g·u_t)
 //
-// There are no positions, no 1/√D and no denominator. Without the convolution
-// there is no SiLU either.
+// There are no positions, no 1/√D and no denominator. Without the convolution there
+// is no SiLU of v, k and q either. Switches lead from this layer, that of mmMamba, to
+// its relatives:
 //
-// State: memory S [B, H, D(v), D(k)]; conv [B, K−1, (2G+H)·D], the last inputs of
-// the convolution, oldest first.
+//	decay=sigmoid  S_t = σ(−(W_Δ·u_t + b_Δ)) S_{t−1} + v_t k_tᵀ, the discrete Mamba-2 of MOHAWK
+//	groups=g       k = W_B·u, q = W_C·u, [g, N] each, and head h has those of group ⌊h·g/H⌋
+//	norm=after, norm_width=full, conv=4, groups=1, skip
+//	               the layer of Granite: the gate first, then one norm for all heads
 //
-// Cost: O(T·(C+D)·D) per head with blocks of C tokens, and O((T/C)²·D²) between
-// blocks (see scan.StatesAt). A step: O(D²).
+// State: memory S [B, H, D, N], N being D unless groups has a state_dim; conv
+// [B, K−1, channels], the last inputs of the convolution, oldest first.
+//
+// Cost: O(T·(C·(D+N) + D·N)) per head with blocks of C tokens. A step: O(D·N).
 //
 // Source: Liao et al. 2025, arXiv:2502.13145 (layer); Dao & Gu 2024,
-// arXiv:2405.21060 (block decomposition).
+// arXiv:2405.21060 (recurrence, groups, skip); Bick et al. 2024, arXiv:2408.10189
+// (decay=sigmoid); transformers' GraniteMoeHybrid (norm).
 type mamba2 struct{}
 
 var _ Mixer = mamba2{}
 
 func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
-	f := l.inputs(x, from.tensor(1))
-	q, k, v, conv := f.q, l.perQuery(f.k), l.perQuery(f.v), f.conv
-	delta, rate := m.steps(l, x)
-	c := l.blocks(x.Shape().Dim(1), 0)
-
-	// Tokens that fill up the last block have Δ = 0: they write nothing and decay nothing.
-	q, k, delta = c.Cut(q), c.Cut(k), c.Cut(delta)
-	v = Mul(c.Cut(v), InsertAxes(delta, -1))
-	sum := scan.Cumulative(Mul(delta, scan.PerHead(rate, 4))) // [H, B, N, C]
-
-	o := ops.AB(Mul(ops.ABt(q, k), scan.Decays(sum)), v)
-	next := State{}
-	if !from.Start() || c.Count > 1 || l.KeepState {
-		before, after := m.carry(from, k, v, sum)
-		o = Add(o, Mul(ops.ABt(q, before), InsertAxes(Exp(sum), -1)))
-		if l.KeepState {
-			next.Tensors = append([]*Node{scan.Swap(after)}, conv...)
-		}
-	}
-	return l.outputs(x, c.Join(o)), next
-}
-
-// carry returns the state before each block, [H, B, N, D, D], and the one after
-// the last, [H, B, D, D].
-func (mamba2) carry(from State, k, v, sum *Node) (before, after *Node) {
-	dims := v.Shape().Dimensions // [H, B, N, C, D]
-	h, b, n, size, d := dims[0], dims[1], dims[2], dims[3], dims[4]
-	first := Zeros(k.Graph(), ops.F32(h, b, d, d))
-	if !from.Start() {
-		first = scan.Swap(from.Tensors[0])
-	}
-	whole := ops.Span(sum, 3, size-1, size) // [H, B, N, 1]
-	left := Exp(Sub(whole, sum))            // what is left of each token's write at the block's end
-	all := scan.StatesAt(first, ops.AtB(Mul(v, InsertAxes(left, -1)), k), Reshape(whole, h, b, n))
-	return ops.Span(all, 2, 0, n), Reshape(ops.Span(all, 2, n, n+1), h, b, d, d)
+	f, in := m.inputs(l, x, from)
+	o, after := in.Chunked(l.blocks(x.Shape().Dim(1), 0).Size, l.KeepState)
+	return m.outputs(l, x, f, o, after)
 }
 
 func (m mamba2) Step(l Layer, x *Node, from State) (*Node, State) {
-	f := l.inputs(x, from.tensor(1))
-	q, k, v, conv := f.q, l.perQuery(f.k), l.perQuery(f.v), f.conv
-	delta, rate := m.steps(l, x) // [H, B, 1]
-	keep := Exp(Mul(delta, scan.PerHead(rate, 3)))
-	s := Add(
-		Mul(scan.Swap(from.Tensors[0]), InsertAxes(keep, -1)),
-		ops.AtB(Mul(v, InsertAxes(delta, -1)), k))
-	return l.outputs(x, ops.ABt(q, s)), State{Tensors: append([]*Node{scan.Swap(s)}, conv...)}
+	l.KeepState = true
+	f, in := m.inputs(l, x, from)
+	o, after := in.Step()
+	return m.outputs(l, x, f, o, after)
 }
 
-// steps returns Δ [H, B, T] and A [H].
-func (mamba2) steps(l Layer, x *Node) (delta, rate *Node) {
+// inputs returns queries, keys and values of every query head, and the recurrence.
+func (m mamba2) inputs(l Layer, x *Node, from State) (framed, scan.Inputs) {
+	var f framed
+	if l.Mixer.Int("groups") > 0 {
+		f = m.grouped(l, x, from.tensor(1))
+	} else {
+		f = l.inputs(x, from.tensor(1))
+		f.k = l.perQuery(f.k)
+	}
+	f.v = l.perQuery(f.v)
+
+	decay, delta := m.decay(l, x)
+	in := scan.Inputs{Q: f.q, K: f.k, V: f.v, LogDecay: decay}
+	if delta != nil {
+		in.V = Mul(f.v, delta)
+	}
+	if !from.Start() {
+		in.First = TransposeAllAxes(from.Tensors[0], 1, 0, 3, 2) // the kernel has keys before values
+	}
+	return f, in
+}
+
+// grouped is the frame's inputs with keys and queries by projections of their own
+// that groups of heads share; both come out for every head, [H, B, T, N].
+func (mamba2) grouped(l Layer, x, past *Node) framed {
+	g := l.Mixer.Int("groups")
+	parts, conv := l.mixed(x, past, l.Linear("v_proj", x), l.Linear("mixer.B_proj", x), l.Linear("mixer.C_proj", x))
+	perHead := func(u *Node) *Node { return scan.PerQuery(u, l.Model.Heads/g) }
+	return framed{
+		v:    headsFirst(parts[0], l.Model.KVHeads),
+		k:    perHead(l.normed("k", headsFirst(parts[1], g))),
+		q:    perHead(l.normed("q", headsFirst(parts[2], g))),
+		conv: conv,
+	}
+}
+
+// decay returns the log-decays and Δ, [H, B, T, 1] each; Δ is nil where it does not
+// scale the values.
+func (mamba2) decay(l Layer, x *Node) (log, delta *Node) {
 	g := x.Graph()
 	pre := Add(l.Linear("mixer.dt_proj", x), ExpandLeftToRank(l.Tensor(g, "mixer.dt_bias"), 3))
-	delta = TransposeAllAxes(ops.SoftPlus(pre), 2, 0, 1)
-	if l.Mixer.Bool("learn_a") {
-		return delta, Neg(Exp(l.Tensor(g, "mixer.A_log")))
+	delta = headsFirst(ops.SoftPlus(pre), l.Model.Heads)
+	if l.Mixer.Text("decay") == "sigmoid" {
+		return Neg(delta), nil // log σ(−z) = −softplus(z)
 	}
-	return delta, MulScalar(Ones(g, ops.F32(l.Model.Heads)), -1)
+	if l.Mixer.Bool("learn_a") {
+		return Neg(Mul(delta, scan.PerHead(Exp(l.Tensor(g, "mixer.A_log")), 4))), delta
+	}
+	return Neg(delta), delta
+}
+
+// outputs adds the skip to what the recurrence gave, o [H, B, T, D], hands it to the
+// frame, and packs the state.
+func (mamba2) outputs(l Layer, x *Node, f framed, o, after *Node) (*Node, State) {
+	if l.Mixer.Bool("skip") {
+		o = Add(o, Mul(f.v, scan.PerHead(l.Tensor(x.Graph(), "mixer.D"), 4)))
+	}
+	if !l.KeepState {
+		return l.outputs(x, o), State{}
+	}
+	return l.outputs(x, o), l.finalState(Transpose(after, -2, -1), f.conv...)
 }

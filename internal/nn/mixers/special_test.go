@@ -48,7 +48,7 @@ func TestMimicry(t *testing.T) {
 	e := MustNewExec(r.engine, func(in []*Node) []*Node {
 		l, x, from := r.layer(call{start: true}, in)
 		q := l.inputs(x, from.tensor(1)).q
-		delta, _ := mamba2{}.steps(l, x)
+		_, delta := mamba2{}.decay(l, x)
 		return []*Node{q, ops.SiLU(headsFirst(l.Linear("q_proj", x), l.Model.Heads)), delta}
 	})
 	defer e.Finalize()

@@ -1,9 +1,9 @@
 package mixers
 
 import (
+	"cmp"
 	"math"
 
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 
@@ -11,82 +11,135 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
-// softmax is the teacher's own causal attention with grouped heads and rotary
-// positions:
+// softmax is causal attention with grouped heads; without options the teacher's
+// own, over rotated queries and keys:
 //
-//	y_i = Σ_{j≤i} softmax_j(q_i·k_j/√D) v_j
+//	y_i = Σ_j exp(s_ij) v_j / (Σ_j exp(s_ij) + exp(b)),   s_ij = c·tanh(q_i·k_j / (c·√D))
 //
-// Cost O(T²) time and O(T²) memory in the chunked form, which here is the plain
-// quadratic one; its state is the cache of keys (after rotation) and values.
+// The sums go over all j <= i, and with window=w over i−w < j <= i and the first
+// n = sinks tokens of the sequence. qk_norm norms q and k before they are rotated.
+// softcap=c bends the scores, which are q_i·k_j/√D without it; b is a learnt logit
+// per head that is there with sink_logit.
 //
-// Source: Vaswani et al. 2017, arXiv:1706.03762.
+// State: keys, normed and rotated, and values, [B, G, S, D]. Without a window S is
+// l.Capacity and token j is in place j. With one S is n+w: the first n tokens, then
+// the newest w, as window.go says.
+//
+// Cost: O(T²) time and O(T) memory in the forward pass, which takes 1024 queries at a
+// time; its gradient needs all weights, O(T²). With a window O(T·(n+w)) for both. A
+// step: O(S).
+//
+// Source: Vaswani et al. 2017, arXiv:1706.03762; window and first tokens: Xiao et al.
+// 2023, arXiv:2309.17453; sink_logit: gpt-oss, arXiv:2508.10925; softcap: Gemma 2,
+// arXiv:2408.00118.
 type softmax struct{}
 
 var _ Mixer = softmax{}
 
-func (softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
-	m := l.Model
-	q, k, v := l.Heads(x)
-	q, k = l.Rotation.Apply(q), l.Rotation.Apply(k)
-	if !from.Start() {
-		return cached(l, q, k, v, from)
+// queryBlock is the number of queries whose scores are there at a time.
+const queryBlock = 1024
+
+func (s softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
+	q, k, v := s.inputs(l, x)
+	if l.Mixer.Int("window") > 0 {
+		return s.windowed(l, q, k, v, from)
 	}
-	t := x.Shape().Dim(1)
-	y := attend(q, k, v, scan.Lower(x.Graph(), t, 0, scan.Masked), m.Heads/m.KVHeads)
-	next := State{}
-	if l.KeepState {
-		if t > l.Capacity {
-			exceptions.Panicf("softmax: the state holds %d tokens, got %d", l.Capacity, t)
+	keys, values, next, seen := k, v, State{}, (*Node)(nil)
+	if from.Start() {
+		if l.KeepState {
+			next = s.cache(l, k, v)
 		}
-		next.Tensors = []*Node{scan.Fill(k, l.Capacity), scan.Fill(v, l.Capacity)}
+	} else {
+		seen = from.seen(x.Graph())
+		keys, values = s.added(from.Tensors[0], k, seen), s.added(from.Tensors[1], v, seen)
+		next.Tensors = []*Node{keys, values}
 	}
+	y := s.attention(l, x.Graph()).causal(q, keys, values, seen, cmp.Or(l.Chunk, queryBlock))
 	return ops.MergeHeads(y), next
 }
 
-func (softmax) Step(l Layer, x *Node, from State) (*Node, State) {
-	q, k, v := l.Heads(x)
-	return cached(l, l.Rotation.Apply(q), l.Rotation.Apply(k), v, from)
+func (s softmax) Step(l Layer, x *Node, from State) (*Node, State) {
+	l.KeepState = true
+	return s.Chunked(l, x, from)
 }
 
-// cached appends T new keys and values to the state and lets the queries see
-// everything up to themselves. The place is found by comparing positions, since
-// not every engine can update a slice at a position known only at run time.
-func cached(l Layer, q, k, v *Node, from State) (*Node, State) {
-	m, g := l.Model, q.Graph()
-	t, capacity := q.Shape().Dim(2), from.Tensors[0].Shape().Dim(2)
-	seen := ConvertDType(from.seen(g), dtypes.Float32)
-	slot := Iota(g, ops.F32(capacity, t), 0)           // [S, T] cache slot
-	row := Add(Iota(g, ops.F32(capacity, t), 1), seen) // [S, T] position of each new token
-
-	// place is [S, T], 1 where slot s takes new token t.
-	place := ConvertDType(Equal(slot, row), dtypes.Float32)
-	taken := Reshape(ReduceSum(place, 1), 1, 1, capacity, 1)
-	update := func(cache, fresh *Node) *Node {
-		moved := DotGeneral(fresh, []int{2}, nil, place, []int{1}, nil) // [B, G, D, S]
-		return Add(Mul(cache, OneMinus(taken)), TransposeAllAxes(moved, 0, 1, 3, 2))
+// inputs returns queries [B, H, T, D], keys and values [B, G, T, D].
+func (softmax) inputs(l Layer, x *Node) (q, k, v *Node) {
+	q, k, v = l.Heads(x)
+	q, k = l.normed("q", q), l.normed("k", k)
+	if l.Mixer.Bool("rope") {
+		q, k = l.Rotation.Apply(q), l.Rotation.Apply(k)
 	}
-	keys, values := update(from.Tensors[0], k), update(from.Tensors[1], v)
-
-	visible := TransposeAllAxes(LessOrEqual(slot, row), 1, 0) // [T, S]
-	bias := Where(visible, Scalar(g, dtypes.Float32, 0), Scalar(g, dtypes.Float32, scan.Masked))
-	y := attend(q, keys, values, bias, m.Heads/m.KVHeads)
-	return ops.MergeHeads(y), State{Tensors: []*Node{keys, values}}
+	return q, k, v
 }
 
-// attend is softmax attention under an additive bias. Query heads of a group
-// share one product with their key head, so keys and values are not repeated.
-//
-//	q     [B, G·r, T, D]
-//	k, v  [B, G, S, D]
-//	bias  [T, S]
-//	out   [B, G·r, T, D]
-func attend(q, k, v, bias *Node, r int) *Node {
-	b, h, t, d := q.Shape().Dim(0), q.Shape().Dim(1), q.Shape().Dim(2), q.Shape().Dim(3)
-	s := k.Shape().Dim(2)
-	q = MulScalar(q, 1/math.Sqrt(float64(d)))
-	q = Reshape(q, b, h/r, r*t, d)
-	scores := ops.ABt(q, k) // [B, G, r·T, S]
-	scores = Add(Reshape(scores, b, h, t, s), ExpandLeftToRank(bias, 4))
-	p := Reshape(ops.SoftmaxRows(scores), b, h/r, r*t, s)
-	return Reshape(ops.AB(p, v), b, h, t, d)
+func (softmax) attention(l Layer, g *Graph) attention {
+	a := attention{scale: 1 / math.Sqrt(float64(l.Model.HeadDim)), softcap: l.Mixer.Number("softcap")}
+	if l.Mixer.Bool("sink_logit") {
+		a.sink = l.Tensor(g, "mixer.sink_logits")
+	}
+	return a
+}
+
+// cache is the state after the first tokens of a sequence.
+func (softmax) cache(l Layer, k, v *Node) State {
+	if t := k.Shape().Dim(2); t > l.Capacity {
+		exceptions.Panicf("softmax: the state holds %d tokens, got %d", l.Capacity, t)
+	}
+	return State{Tensors: []*Node{scan.Fill(k, l.Capacity), scan.Fill(v, l.Capacity)}}
+}
+
+// added puts fresh tokens [B, G, T, D] into a cache [B, G, S, D] that holds seen. Their
+// place is found by comparing positions, since not every engine can update a slice
+// at a position known only at run time.
+func (softmax) added(cache, fresh, seen *Node) *Node {
+	s := cache.Shape().Dim(2)
+	takes := placed(s, fresh.Shape().Dim(2), seen)
+	taken := Reshape(ReduceSum(takes, 1), 1, 1, s, 1)
+	return Add(Mul(cache, OneMinus(taken)), taking(takes, fresh))
+}
+
+// windowed is both forms with a window, which differ only in their tokens.
+func (s softmax) windowed(l Layer, q, k, v *Node, from State) (*Node, State) {
+	m, g := l.Model, q.Graph()
+	w, n, b, t := l.Mixer.Int("window"), l.Mixer.Int("sinks"), q.Shape().Dim(0), q.Shape().Dim(2)
+	a, seen := s.attention(l, g), from.seen(g)
+	var keys, values *Node // of the window and of this call, [B, G, w+T, D]
+	var sinks [2]*Node
+	if from.Start() {
+		before := Zeros(g, ops.F32(b, m.KVHeads, w, m.HeadDim))
+		keys, values = Concatenate([]*Node{before, k}, 2), Concatenate([]*Node{before, v}, 2)
+	} else {
+		window := func(state, fresh *Node) *Node {
+			return Concatenate([]*Node{filled(ops.Span(state, 2, n, n+w), seen), fresh}, 2)
+		}
+		keys, values = window(from.Tensors[0], k), window(from.Tensors[1], v)
+	}
+	if n > 0 {
+		for i, fresh := range []*Node{k, v} {
+			var past *Node
+			if !from.Start() {
+				past = ops.Span(from.Tensors[i], 2, 0, n)
+			}
+			sinks[i] = opening(past, fresh, n, seen)
+		}
+	}
+	var y *Node
+	if from.Start() && t <= w {
+		y = a.causal(q, k, v, nil, cmp.Or(l.Chunk, queryBlock))
+	} else {
+		c := scan.CutInto(t, cmp.Or(l.Chunk, min(max(16, w), 256)))
+		y = a.banded(c, q, sinks, keys, values, seen)
+	}
+	next := State{}
+	if l.KeepState {
+		for i, all := range []*Node{keys, values} {
+			newest := ops.Span(all, 2, t, t+w)
+			if n > 0 {
+				newest = Concatenate([]*Node{sinks[i], newest}, 2)
+			}
+			next.Tensors = append(next.Tensors, newest)
+		}
+	}
+	return ops.MergeHeads(y), next
 }

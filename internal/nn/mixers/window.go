@@ -46,23 +46,20 @@ func reach(c scan.Blocks, sinks, x *Node, w int) *Node {
 func visible(c scan.Blocks, sinks, w int, seen *Node) *Node {
 	g := seen.Graph()
 	count := func(axis int, dims ...int) *Node { return Iota(g, shapes.Make(dtypes.Int32, dims...), axis) }
-	bias := func(see *Node) *Node {
-		return Where(see, ScalarZero(g, dtypes.Float32), Scalar(g, dtypes.Float32, scan.Masked))
-	}
 	reached := w + c.Size
 	// Entry j is w+i−j tokens older than query i of its block.
 	query, entry := count(1, 1, c.Size, reached), count(2, 1, c.Size, reached)
-	near := bias(LogicalAnd(GreaterThan(entry, query), LessOrEqual(entry, AddScalar(query, w))))
+	near := seeing(LogicalAnd(GreaterThan(entry, query), LessOrEqual(entry, AddScalar(query, w))))
 	block := MulScalar(count(0, c.Count, 1, reached), c.Size)
 	position := Add(Add(block, count(2, c.Count, 1, reached)), Sub(seen, Scalar(g, dtypes.Int32, w)))
-	near = Add(near, bias(GreaterOrEqual(position, ScalarZero(g, dtypes.Int32))))
+	near = Add(near, seeing(GreaterOrEqual(position, ScalarZero(g, dtypes.Int32))))
 	if sinks == 0 {
 		return near
 	}
 	dims := []int{c.Count, c.Size, sinks}
 	at := Add(Add(MulScalar(count(0, dims...), c.Size), count(1, dims...)), seen) // of the query
 	gone := LessOrEqual(count(2, dims...), Sub(at, Scalar(g, dtypes.Int32, w)))
-	return Concatenate([]*Node{bias(gone), near}, 2)
+	return Concatenate([]*Node{seeing(gone), near}, 2)
 }
 
 // opening is the first n tokens of a sequence, [H, B, n, D]: those of past, the same
@@ -74,22 +71,32 @@ func opening(past, fresh *Node, n int, seen *Node) *Node {
 	if past == nil {
 		return scan.Fill(fresh, n)
 	}
-	g := past.Graph()
-	// takes is [n, t], 1 where place s takes fresh token i.
-	place, token := shapes.Make(dtypes.Int32, n, t), Add(Iota(g, shapes.Make(dtypes.Int32, n, t), 1), seen)
-	takes := ConvertDType(Equal(Iota(g, place, 0), token), dtypes.Float32)
-	moved := Transpose(DotGeneral(fresh, []int{2}, nil, takes, []int{1}, nil), 2, 3)
-	had := LessThan(Iota(g, shapes.Make(dtypes.Int32, 1, 1, n, 1), 2), seen)
-	return Add(Where(BroadcastToShape(had, boolean(past)), past, ZerosLike(past)), moved)
+	had := LessThan(Iota(past.Graph(), shapes.Make(dtypes.Int32, 1, 1, n, 1), 2), seen)
+	return Add(where(had, past), taking(placed(n, t, seen), fresh))
+}
+
+// placed is [S, T], 1 where place s takes fresh token t: the place of its position.
+func placed(s, t int, seen *Node) *Node {
+	index := shapes.Make(dtypes.Int32, s, t)
+	position := Add(Iota(seen.Graph(), index, 1), seen)
+	return ConvertDType(Equal(Iota(seen.Graph(), index, 0), position), dtypes.Float32)
+}
+
+// taking puts fresh tokens [H, B, T, D] into their places, [H, B, S, D], zeros elsewhere.
+func taking(places, fresh *Node) *Node {
+	moved := DotGeneral(fresh, []int{2}, nil, places, []int{1}, nil) // [H, B, D, S]
+	return TransposeAllAxes(moved, 0, 1, 3, 2)
 }
 
 // filled is a carried window [H, B, w, D] with zeros in the places before the start.
 func filled(past, seen *Node) *Node {
 	w := past.Shape().Dim(2)
 	place := Add(Iota(past.Graph(), shapes.Make(dtypes.Int32, 1, 1, w, 1), 2), seen)
-	had := GreaterOrEqual(place, Scalar(past.Graph(), dtypes.Int32, w))
-	return Where(BroadcastToShape(had, boolean(past)), past, ZerosLike(past))
+	return where(GreaterOrEqual(place, Scalar(past.Graph(), dtypes.Int32, w)), past)
 }
 
-// boolean is the shape of a condition over x.
-func boolean(x *Node) shapes.Shape { return shapes.Make(dtypes.Bool, x.Shape().Dimensions...) }
+// where keeps x where the condition, to be broadcast, holds and is zero elsewhere.
+func where(condition, x *Node) *Node {
+	dims := x.Shape().Dimensions
+	return Where(BroadcastToDims(condition, dims...), x, ZerosLike(x))
+}

@@ -2,33 +2,45 @@ package oracle
 
 import "math"
 
-// softmax is causal attention, y_i = Σ_j exp(s_ij) v_j / Σ_j exp(s_ij) with
-// s_ij = q_i·k_j/√D over rotated queries and keys.
+// softmax is causal attention, score by score, over the keys that a token sees:
+// y_i = Σ_j exp(s_ij) v_j / (Σ_j exp(s_ij) + exp(b)), where b is the sink's logit.
 //
 // Source: Vaswani et al. 2017, arXiv:1706.03762.
 func softmax(l Layer, x [][]float64) (heads, state [][]float64) {
-	m := l.Model
+	m, w, n := l.Model, l.Mixer.Int("window"), l.Mixer.Int("sinks")
 	var keys, values [][]float64
 	for t, u := range x {
-		q := l.rotate(l.linear("q_proj", u), t)
-		keys = append(keys, l.rotate(l.linear("k_proj", u), t))
-		values = append(values, l.linear("v_proj", u))
+		q, k := l.normed("q", l.linear("q_proj", u)), l.normed("k", l.linear("k_proj", u))
+		if l.Mixer.Bool("rope") {
+			q, k = l.rotate(q, t), l.rotate(k, t)
+		}
+		keys, values = append(keys, k), append(values, l.linear("v_proj", u))
 		var y []float64
 		for h := range m.Heads {
 			out, total := make([]float64, m.HeadDim), 0.0
+			if l.Mixer.Bool("sink_logit") {
+				total = math.Exp(l.weight("mixer.sink_logits")[h])
+			}
 			for j := range keys {
-				a := math.Exp(dot(l.head(q, h), l.head(keys[j], l.group(h))) / math.Sqrt(float64(m.HeadDim)))
-				total += a
+				if w > 0 && j <= t-w && j >= n {
+					continue
+				}
+				s := dot(l.head(q, h), l.head(keys[j], l.group(h))) / math.Sqrt(float64(m.HeadDim))
+				if c := l.Mixer.Number("softcap"); c > 0 {
+					s = c * math.Tanh(s/c)
+				}
+				total += math.Exp(s)
 				for i, v := range l.head(values[j], l.group(h)) {
-					out[i] += a * v
+					out[i] += math.Exp(s) * v
 				}
 			}
-			for i := range out {
-				out[i] /= total
-			}
+			scaleBy(out, 1/total)
 			y = append(y, out...)
 		}
 		heads = append(heads, y)
+	}
+	if w > 0 {
+		return heads, [][]float64{l.withSinks(keys, n, w), l.withSinks(values, n, w)}
 	}
 	return heads, [][]float64{l.cache(keys), l.cache(values)}
 }
@@ -41,6 +53,22 @@ func (l Layer) cache(rows [][]float64) []float64 {
 		for g := range l.Model.KVHeads {
 			copy(out[(g*l.Capacity+t)*d:], l.head(row, g))
 		}
+	}
+	return out
+}
+
+// withSinks lays out the first n rows and then the last w as [G, n+w, D], either
+// in order; places of rows that there are not are zero.
+func (l Layer) withSinks(rows [][]float64, n, w int) []float64 {
+	d := l.Model.HeadDim
+	newest := l.latest(rows, w)
+	var out []float64
+	for g := range l.Model.KVHeads {
+		first := make([]float64, n*d)
+		for t := range min(n, len(rows)) {
+			copy(first[t*d:], l.head(rows[t], g))
+		}
+		out = append(append(out, first...), newest[g*w*d:(g+1)*w*d]...)
 	}
 	return out
 }

@@ -37,7 +37,7 @@ func New(backend compute.Backend, store *nn.Store, net nn.Net, live bool) (*Gene
 	if err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
 	}
-	grows := slices.ContainsFunc(net.Model.Mixers, func(m arch.Mixer) bool { return m.Name == arch.Softmax })
+	grows := slices.ContainsFunc(net.Model.Mixers, arch.Mixer.Grows)
 	return &Generator{d, grows}, nil
 }
 

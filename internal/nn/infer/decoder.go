@@ -9,7 +9,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
@@ -124,7 +123,7 @@ func (d *Decoder) buildStep(in []*graph.Node) []*graph.Node {
 	for i, mixer := range m.Mixers {
 		n := len(mixer.State(m, 0))
 		states[i], rest = rest[:n], rest[n:]
-		if mixer.Name == arch.Softmax {
+		if mixer.Grows() {
 			capacity = states[i][0].Shape().Dim(2)
 		}
 	}

@@ -41,7 +41,7 @@ func (r *rig) gradients(tb testing.TB, chunk int, x [][][]float64, project []flo
 // TestGradientsAreRecomputed: the gradients written by hand also hold when the
 // forward pass is recomputed for them.
 func TestGradientsAreRecomputed(t *testing.T) {
-	for _, spec := range []string{"softmax", "hedgehog,window=16", "mamba2"} {
+	for _, spec := range []string{"softmax", "hedgehog,window=16", "hedgehog,window=16,terrace", "mamba2"} {
 		r := newRig(t, testModel(), spec)
 		e := MustNewExec(r.engine, func(in []*Node) []*Node {
 			l, x, from := r.layer(call{chunk: 16, start: true, noState: true}, in)
@@ -69,7 +69,7 @@ func (r *rig) slope(x [][][]float64, project []float64, at *float64) float64 {
 	was := *at
 	loss := func(v float64) float64 {
 		*at = v
-		heads, _ := r.oracle(x)
+		heads := r.training(x)
 		var sum float64
 		for i := range heads {
 			sum += heads[i] * project[i]
@@ -112,14 +112,15 @@ func TestGradientsAreOracles(t *testing.T) {
 	}
 }
 
-// quench takes for 0 what both sides say is 0: where a tensor has no influence, as
-// a feature map while all keys are in the window, differences leave their noise
-// and fp32 its own.
+// quench overlooks differences that are the noise of fp32 and of the finite
+// differences: of a tensor without influence, as a feature map while all keys are in
+// the window, or with almost none, as queries and keys of a single token before an
+// RMSNorm, which takes the length out again: terms of order 1 cancel there.
 func quench(got, want []float64) {
-	const noise = 2e-6
+	const noise = 5e-6
 	for i := range got {
-		if math.Abs(got[i]) < noise && math.Abs(want[i]) < noise {
-			got[i], want[i] = 0, 0
+		if math.Abs(got[i]-want[i]) < noise {
+			got[i] = want[i]
 		}
 	}
 }

@@ -80,9 +80,12 @@ func TestGroupsRepeatByHead(t *testing.T) {
 				}
 				var wide []float64
 				parts := [][]float64{v}
-				if n := len(v) / (model.Queries() + 2*grouped.model.KeyValues()); strings.HasPrefix(name, "mixer.conv") {
-					kv := n * grouped.model.KeyValues()
+				if strings.HasPrefix(name, "mixer.conv") {
+					kv := len(v) / grouped.shapes[name][0] * grouped.model.KeyValues()
 					parts = [][]float64{v[:kv], v[kv : 2*kv]}
+					if !r.mixer.Inherits("k_proj") {
+						parts = parts[:1]
+					}
 				}
 				for _, p := range parts {
 					wide = append(wide, widened(p, grouped.model.KVHeads, model.Heads)...)

@@ -125,6 +125,7 @@ var mixerRows = map[string]mixerRow{
 			Option{Name: "allow_neg_eigval", Default: false, Doc: "β up to 2 instead of 1: the state can change sign"},
 			Option{Name: "beta_bias", Default: false, Doc: "the projection of β has a bias"},
 		),
+		check: unitKeys,
 		weights: func(m *Model, x Mixer) []Weight {
 			return append(betaWeights(m, x), frameWeights(m, x, channels(m), m.HeadDim)...)
 		},
@@ -139,6 +140,7 @@ var mixerRows = map[string]mixerRow{
 			Option{Name: "allow_neg_eigval", Default: false, Doc: "β up to 2 instead of 1: the state can change sign"},
 			Option{Name: "beta_bias", Default: false, Doc: "the projection of β has a bias"},
 		),
+		check: unitKeys,
 		weights: gatedDeltaWeights,
 		state:   memoryAndConv,
 	},
@@ -248,6 +250,15 @@ func glaWeights(m *Model, x Mixer) []Weight {
 			Weight{Name: "mixer.gk_proj.1.bias", Shape: []int{out}})
 	}
 	return ws
+}
+
+// unitKeys refuses keys of other lengths than 1, along which the delta rule's state
+// would swing and grow without bound.
+func unitKeys(_ *Model, x Mixer) string {
+	if norm := x.Text("qk_norm"); norm != L2 {
+		return fmt.Sprintf("qk_norm is %s, want l2: the delta rule is stable for keys of length 1 only", norm)
+	}
+	return ""
 }
 
 func betaWeights(m *Model, x Mixer) []Weight {

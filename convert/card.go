@@ -28,21 +28,24 @@ func (p *Plan) provenance(digests map[string]string) ([]byte, error) {
 	}
 	options := p.Options
 	data, err := json.MarshalIndent(struct {
-		SchemaVersion int     `json:"schema_version"`
-		CreatedBy     string  `json:"created_by"`
-		Version       string  `json:"version"`
-		Source        source  `json:"source"`
-		Mixer         string  `json:"mixer"`
-		Keep          string  `json:"keep"`
-		Seeding       string  `json:"seeding"`
-		Seed          uint64  `json:"seed"`
-		DType         string  `json:"dtype"` // "": the source's
-		MaxShardSize  int64   `json:"max_shard_size"`
-		Layers        []Layer `json:"layers"`
+		SchemaVersion int          `json:"schema_version"`
+		CreatedBy     string       `json:"created_by"`
+		Version       string       `json:"version"`
+		Source        source       `json:"source"`
+		Mixer         string       `json:"mixer"`
+		LayerMixers   []LayerMixer `json:"layer_mixers,omitempty"`
+		Keep          string       `json:"keep"`
+		Seeding       string       `json:"seeding"` // "": the layers say theirs
+		Seed          uint64       `json:"seed"`
+		DType         string       `json:"dtype"` // "": the source's
+		MaxShardSize  int64        `json:"max_shard_size"`
+		Layers        []Layer      `json:"layers"`
+		Dropped       []string     `json:"dropped"`
 	}{
 		1, "linearize convert", options.Version,
 		source{p.Source, p.Family, digests},
-		options.Mixer, options.Keep, options.Seeding, options.Seed, options.DType, options.MaxShardSize, p.Layers,
+		options.Mixer, options.LayerMixers, options.Keep, options.Seeding, options.Seed, options.DType, options.MaxShardSize,
+		p.Layers, p.Dropped,
 	}, "", "  ")
 	return append(data, '\n'), err
 }
@@ -72,6 +75,9 @@ func card(p *Plan, config *checkpoints.Config) string {
 	for _, g := range p.Groups() {
 		line("| %d %s | %s | %d |", g.Tensors, g.Name, g.Origin, g.Parameters)
 	}
+	if n := len(p.Dropped); n > 0 {
+		line("\n%d tensors of the source have no place here; `linearize.json` lists them.", n)
+	}
 	line("\nWhat is copied has the teacher's bytes. `linearize.json` says which files those came from.")
 	return b.String()
 }
@@ -81,8 +87,9 @@ func (p *Plan) tags() []string {
 	tags := []string{"linearize", "linear-attention"}
 	hybrid := false
 	for _, l := range p.Layers {
-		hybrid = hybrid || l.Mixer.Name == arch.Softmax
-		if l.Mixer.Name != arch.Softmax && !slices.Contains(tags, l.Mixer.Name) {
+		if l.Mixer.Equal(arch.SoftmaxMixer()) {
+			hybrid = true
+		} else if !slices.Contains(tags, l.Mixer.Name) {
 			tags = append(tags, l.Mixer.Name)
 		}
 	}
@@ -92,7 +99,7 @@ func (p *Plan) tags() []string {
 	return tags
 }
 
-// Converted returns how many layers get the new mixer.
+// Converted returns how many layers get a new mixer.
 func (p *Plan) Converted() int {
 	n := 0
 	for _, l := range p.Layers {

@@ -14,13 +14,13 @@
 // # Dtypes
 //
 // Inherited tensors keep theirs, bit for bit, unless [Options.DType] says otherwise.
-// New ones take the dtype of the layer's q_proj.weight, except A_log, dt_bias and
-// window_factors: they are a few numbers per head that pass through exp, softplus
-// or sigmoid, and stay F32.
+// New ones take the dtype of the layer's q_proj.weight, except a few numbers per head
+// that pass through exp, softplus or sigmoid, as A_log, dt_bias and window_factors:
+// they stay F32.
 //
 // # Limits
 //
-// Only layers with softmax attention can be converted. Memory: the largest tensor in
+// Only layers with the teacher's own attention can be converted. Memory: the largest tensor in
 // its working form and a small constant, [Plan].PeakMemory.
 package convert
 

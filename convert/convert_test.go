@@ -286,11 +286,7 @@ func TestContinue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for _, x := range student.Mixers {
-		got = append(got, x.String())
-	}
-	if diff := cmp.Diff([]string{"softmax", "mamba2", "mamba2", "hedgehog"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"softmax", "mamba2", "mamba2", "hedgehog"}, specs(student)); diff != "" {
 		t.Errorf("mixers (-want +got):\n%s", diff)
 	}
 	for _, name := range open(t, half).Names() {

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -14,9 +15,11 @@ import (
 type Options struct {
 	Mixer   string `json:"mixer"`   // as arch.ParseMixer reads it: "hedgehog,window=16"
 	Keep    string `json:"keep"`    // as [ParseKeep] reads it; "" is none
-	Seeding string `json:"seeding"` // a method of package seeding; "" is the mixer's default
+	Seeding string `json:"seeding"` // a method of package seeding that fits all mixers; "" is the default of each
 	Seed    uint64 `json:"seed"`
 	DType   string `json:"dtype"` // f32, f16 or bf16 for every tensor; "" keeps the source's
+
+	LayerMixers []LayerMixer `json:"layer_mixers,omitempty"` // layers that get another mixer than Mixer
 
 	MaxShardSize int64  `json:"max_shard_size"` // bytes; 0 is checkpoints.DefaultShardSize
 	Overwrite    bool   `json:"overwrite"`      // replace an output folder that is not empty
@@ -30,31 +33,57 @@ type OptionError struct{ Option, Got, Want string }
 
 func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: want %s", e.Option, e.Got, e.Want) }
 
+// request is what the options come to.
+type request struct {
+	mixer   arch.Mixer
+	byLayer map[int]arch.Mixer // the layers that get another one
+	keep    Keep
+	dtype   checkpoints.DType // "": the source's
+}
+
 // parse checks the options and fills in the defaults.
-func (o *Options) parse() (mixer arch.Mixer, keep Keep, as checkpoints.DType, err error) {
-	if mixer, err = arch.ParseMixer(o.Mixer); err != nil {
-		return mixer, keep, as, err
+func (o *Options) parse() (r request, err error) {
+	if r.mixer, err = parseMixer(o.Mixer); err != nil {
+		return r, err
 	}
-	if mixer.Name == arch.Softmax {
-		others := slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
-		return mixer, keep, as, &arch.MixerError{Spec: o.Mixer, Problem: "it is what the layers have already", Choices: others}
+	o.LayerMixers = slices.Clone(o.LayerMixers) // what the caller passed stays as it is
+	if r.byLayer, err = parseLayerMixers(o.LayerMixers); err != nil {
+		return r, err
 	}
-	if keep, err = ParseKeep(o.Keep); err != nil {
-		return mixer, keep, as, err
+	if r.keep, err = ParseKeep(o.Keep); err != nil {
+		return r, err
 	}
-	if o.Seeding == "" {
-		o.Seeding = seeding.DefaultMethod(mixer.Name)
+	if err = o.parseSeeding(r); err != nil {
+		return r, err
 	}
-	if err = seeding.Check(o.Seeding, mixer.Name); err != nil {
-		return mixer, keep, as, err
-	}
-	as, ok := dtypes[o.DType]
-	if !ok && o.DType != "" {
-		return mixer, keep, as, &OptionError{"dtype", o.DType, "f32, f16 or bf16"}
+	var ok bool
+	if r.dtype, ok = dtypes[o.DType]; !ok && o.DType != "" {
+		return r, &OptionError{"dtype", o.DType, "f32, f16 or bf16"}
 	}
 	if o.MaxShardSize < 0 {
-		return mixer, keep, as, &OptionError{"max-shard-size", strconv.FormatInt(o.MaxShardSize, 10), "more than 0"}
+		return r, &OptionError{"max-shard-size", strconv.FormatInt(o.MaxShardSize, 10), "more than 0"}
 	}
-	o.Mixer, o.Keep = mixer.String(), keep.String()
-	return mixer, keep, as, nil
+	o.Mixer, o.Keep = r.mixer.String(), r.keep.String()
+	return r, nil
+}
+
+// parseSeeding checks that the method fits every mixer. Without one, and with one
+// mixer for all layers, it is that mixer's default; else the layers say theirs.
+func (o *Options) parseSeeding(r request) error {
+	if o.Seeding == "" {
+		if len(r.byLayer) == 0 {
+			o.Seeding = seeding.DefaultMethod(r.mixer.Name)
+		}
+		return nil
+	}
+	mixers := []arch.Mixer{r.mixer}
+	for _, layer := range slices.Sorted(maps.Keys(r.byLayer)) {
+		mixers = append(mixers, r.byLayer[layer])
+	}
+	for _, x := range mixers {
+		if err := seeding.Check(o.Seeding, x.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

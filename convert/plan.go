@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -23,7 +24,7 @@ type Plan struct {
 	Layers  []Layer  `json:"layers"`
 	Tensors []Tensor `json:"tensors"` // in the order of the model
 	Copied  []string `json:"copied"`  // files, by base name
-	Dropped []string `json:"dropped"` // tensors of the source that no model needs
+	Dropped []string `json:"dropped"` // tensors of the source that the student has no place for
 
 	Parameters    int64  `json:"parameters"`
 	NewParameters int64  `json:"new_parameters"` // those that do not come from the source
@@ -65,7 +66,7 @@ const (
 
 // precise are the new tensors that stay F32: a few numbers per head that pass
 // through exp, softplus or sigmoid, where rounding to 8 bits shows.
-var precise = []string{"mixer.A_log", "mixer.dt_bias", "mixer.window_factors"}
+var precise = []string{"mixer.A_log", "mixer.dt_bias", "mixer.log_rate", "mixer.sink_logits", "mixer.window_factors"}
 
 // baseMemory is what a conversion needs beside the tensor in hand: the program, the
 // headers and the write buffers.
@@ -74,7 +75,7 @@ const baseMemory = 64 << 20
 // NewPlan decides how the model in modelDir becomes a student in outDir. It reads
 // headers only and writes nothing; every reason to refuse is found here.
 func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
-	mixer, keep, as, err := o.parse()
+	r, err := o.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -97,35 +98,45 @@ func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
 		Source: modelDir, Output: outDir, Family: v.model.Family, Options: o,
 		Copied: notNil(folder.Files()), Dropped: notNil(v.ignored),
 	}
-	if p.Layers, err = place(v.model, mixer, keep, o.Seeding); err != nil {
+	if p.Layers, err = r.place(v.model, o); err != nil {
 		return nil, err
 	}
-	if err := p.fill(v, as); err != nil {
+	if err := p.fill(v, r.dtype); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// place decides which layers get the mixer.
-func place(m *arch.Model, mixer arch.Mixer, keep Keep, method string) ([]Layer, error) {
-	kept, err := keep.Layers(m.Layers)
+// place decides what each layer gets.
+func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
+	kept, err := r.keep.Layers(m.Layers)
 	if err != nil {
+		return nil, err
+	}
+	if err := fit(o.LayerMixers, m.Layers, kept); err != nil {
 		return nil, err
 	}
 	var layers []Layer
 	var done []string
-	for i, x := range m.Mixers {
+	for i, old := range m.Mixers {
+		mixer, own := r.byLayer[i]
+		if !own {
+			mixer = r.mixer
+		}
 		switch {
 		case slices.Contains(kept, i):
-			layers = append(layers, Layer{Index: i, Mixer: x})
-		case x.Name != arch.Softmax:
-			done = append(done, fmt.Sprintf("%d (%s)", i, x))
+			layers = append(layers, Layer{Index: i, Mixer: old})
+		case m.Converted(i):
+			done = append(done, fmt.Sprintf("%d (%s)", i, old))
 		default:
-			layers = append(layers, Layer{i, mixer, method})
+			if err := mixer.Check(m); err != nil {
+				return nil, err
+			}
+			layers = append(layers, Layer{i, mixer, cmp.Or(o.Seeding, seeding.DefaultMethod(mixer.Name))})
 		}
 	}
 	if len(done) > 0 {
-		return nil, &KeepError{keep.spec, "only softmax layers can be converted; not softmax, and not kept: layer " + strings.Join(done, ", ")}
+		return nil, &KeepError{r.keep.spec, "only softmax layers can be converted; not softmax, and not kept: layer " + strings.Join(done, ", ")}
 	}
 	return layers, nil
 }
@@ -159,7 +170,7 @@ func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
 	}
 	dtype := as
 	if as == "" {
-		dtype = v.dtype(v.model.Attention(0) + ".q_proj.weight")
+		dtype = v.dtype(v.model.Attention(0) + ".o_proj.weight") // which every mixer ends in
 	}
 	config, err := studentConfig(v.folder.Config(), v.model, mixers, dtype)
 	if err != nil {
@@ -175,7 +186,9 @@ func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
 		return err
 	}
 	p.PeakMemory = baseMemory
+	wanted := map[string]bool{}
 	for _, w := range student.Weights() {
+		wanted[w.Name] = true
 		t := v.tensor(w, seeded[w.Name], as)
 		n := int64(elements(t.Shape))
 		p.Tensors = append(p.Tensors, t)
@@ -189,6 +202,11 @@ func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
 			p.BytesIn += n * int64(t.Was.Size())
 		default:
 			p.BytesIn += t.Bytes
+		}
+	}
+	for _, w := range v.weights {
+		if !wanted[w.Name] { // a mixer has tensors of its own in its place
+			p.Dropped = append(p.Dropped, w.Name)
 		}
 	}
 	p.Memory = memory(student)

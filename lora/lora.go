@@ -62,8 +62,8 @@ func (e *TargetError) Hint() string {
 
 // Match returns the modules that the targets name, in layer order. Attention
 // modules count only in layers that were linearized, as in LoLCATs, unless the
-// student has none: softmax layers were never damaged. The error is a
-// [*TargetError].
+// student has none: layers that are as they were have no damage. A projection that
+// a mixer has tensors of its own for is no target. The error is a [*TargetError].
 func (c Config) Match(m *arch.Model) ([]Module, error) {
 	all := modules(m)
 	var exist []string
@@ -85,8 +85,11 @@ func (c Config) Match(m *arch.Model) ([]Module, error) {
 func modules(m *arch.Model) []Module {
 	var all []Module
 	for i := range m.Layers {
-		if !m.Linear() || m.Mixers[i].Name != arch.Softmax {
+		if !m.Linear() || m.Converted(i) {
 			for _, p := range m.Projections() {
+				if !m.Mixers[i].Inherits(p.Name) {
+					continue
+				}
 				all = append(all, Module{m.Attention(i) + "." + p.Name, i, "attention", p.In, p.Out})
 			}
 		}

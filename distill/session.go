@@ -317,8 +317,8 @@ func (s *session) close() error {
 // linear counts the layers that were converted.
 func linear(m *arch.Model) int {
 	n := 0
-	for _, x := range m.Mixers {
-		if x.Name != arch.Softmax {
+	for i := range m.Mixers {
+		if m.Converted(i) {
 			n++
 		}
 	}

@@ -44,7 +44,11 @@ func trainSet(m *arch.Model, s recipes.Stage) ([]Trainable, []lora.Module, error
 		}
 	}
 	if len(set) == 0 {
-		return nil, nil, fmt.Errorf("stage %s: train: %s matches no tensor: the student has no linear layer", s.Name, s.Train)
+		why := "every layer of the student is as the teacher's"
+		if m.Linear() {
+			why = "the student's mixers add none; new+qkv trains what they inherit"
+		}
+		return nil, nil, fmt.Errorf("stage %s: train: %s matches no tensor: %s", s.Name, s.Train, why)
 	}
 	return set, nil, nil
 }
@@ -71,7 +75,7 @@ func trains(train string, m *arch.Model, w arch.Weight) bool {
 	if train == "all" {
 		return true
 	}
-	if w.Layer < 0 || m.Mixers[w.Layer].Name == arch.Softmax {
+	if w.Layer < 0 || !m.Converted(w.Layer) {
 		return false
 	}
 	switch w.Group {
@@ -88,7 +92,7 @@ func rateGroup(m *arch.Model, w arch.Weight) string {
 	switch {
 	case w.Group == "mixer":
 		return "new"
-	case w.Group == "attention" && m.Mixers[w.Layer].Name != arch.Softmax:
+	case w.Group == "attention" && m.Converted(w.Layer):
 		return "attention"
 	}
 	return "rest"
@@ -133,7 +137,7 @@ func label(m *arch.Model, w arch.Weight) string {
 		return m.Mixers[w.Layer].Name
 	case w.Group != "attention":
 		return w.Group
-	case m.Mixers[w.Layer].Name == arch.Softmax:
+	case !m.Converted(w.Layer):
 		return "softmax q k v o"
 	case strings.Contains(strings.TrimPrefix(w.Name, m.Attention(w.Layer)), "o_proj"):
 		return "linear o"

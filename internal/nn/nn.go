@@ -27,6 +27,9 @@ type Net struct {
 	Model   *arch.Model
 	Weights ops.Weights
 	Chunk   int // tokens per block of the chunked forms; 0 lets each mixer choose
+
+	// Penalty, unless nil, is given the terms that the mixers want added to the loss.
+	Penalty func(term *Node)
 }
 
 // Options of a forward pass.
@@ -118,7 +121,7 @@ func Align(teacher, student Net, ids *Node, target Target) []Aligned {
 	for i := 0; i <= last; i++ {
 		h := teacher.attentionNorm(i, x)
 		want := teacher.mix(i, h, rotation)
-		if student.Model.Mixers[i].Name != arch.Softmax {
+		if student.Model.Converted(i) {
 			got := student.mix(i, h, rotation)
 			pair := Aligned{Layer: i, Student: got, Teacher: want}
 			if target == PostO {
@@ -135,8 +138,8 @@ func Align(teacher, student Net, ids *Node, target Target) []Aligned {
 
 func lastConverted(m *arch.Model) int {
 	last := -1
-	for i, x := range m.Mixers {
-		if x.Name != arch.Softmax {
+	for i := range m.Mixers {
+		if m.Converted(i) {
 			last = i
 		}
 	}
@@ -146,7 +149,7 @@ func lastConverted(m *arch.Model) int {
 func (n Net) layer(i int, rotation ops.Rotation) mixers.Layer {
 	return mixers.Layer{
 		Model: n.Model, Mixer: n.Model.Mixers[i], Prefix: n.Model.Attention(i),
-		Weights: n.Weights, Rotation: rotation, Chunk: n.Chunk,
+		Weights: n.Weights, Rotation: rotation, Chunk: n.Chunk, Penalty: n.Penalty,
 	}
 }
 

@@ -38,6 +38,24 @@ func TestChunkedIsOracle(t *testing.T) {
 	}
 }
 
+// TestTrainingIsOracle runs without a state, as training does.
+func TestTrainingIsOracle(t *testing.T) {
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			r := newRig(t, testModel(), spec)
+			lengths := []int{2, 17, 64, 130}
+			if compiles {
+				lengths = []int{65}
+			}
+			for _, tokens := range lengths {
+				x := r.input(2, tokens)
+				got, _ := r.run(t, call{chunk: 16, noState: true}, x, carried{})
+				near(t, fmt.Sprintf("T=%d", tokens), got, r.training(x), tolerance)
+			}
+		})
+	}
+}
+
 func TestStepIsOracle(t *testing.T) {
 	const tokens = 50
 	for _, spec := range specs {

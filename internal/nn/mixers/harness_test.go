@@ -31,6 +31,12 @@ var specs = []string{
 	"hedgehog,window=5",
 	"hedgehog,window=16,affine,feature_dim=5",
 	"hedgehog,window=40",
+	"hedgehog,feature_map=elu,map_bias,tie_maps,conv=3,qk_norm=rms,rope=false",
+	"hedgehog,window=5,sinks=2,feature_map=exp,map_bias",
+	"hedgehog,window=9,sinks=12,negated=false,conv=2,norm=after,norm_width=full,gate=silu,gate_rank=2",
+	"hedgehog,window=7,terrace,short_overlap,tie_maps,feature_map=exp,negated=false",
+	"hedgehog,window=16,terrace,sinks=3,affine,feature_map=relu,map_bias,feature_dim=9",
+	"hedgehog,window=30,terrace,short_overlap,sinks=8",
 	"mamba2",
 	"mamba2,conv=4,learn_a=false",
 	"mamba2,conv=1,gate=none",
@@ -70,6 +76,7 @@ var centres = map[string]float64{
 type rig struct {
 	model    *arch.Model
 	mixer    arch.Mixer
+	kept     arch.Mixer // whose form a state is carried on with
 	engine   compute.Backend
 	names    []string
 	shapes   map[string][]int
@@ -101,8 +108,12 @@ func newRig(tb testing.TB, model *arch.Model, spec string) *rig {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	kept, err := arch.ParseMixer(strings.NewReplacer(",terrace", "", ",short_overlap", "").Replace(spec))
+	if err != nil {
+		tb.Fatal(err)
+	}
 	r := &rig{
-		model: model, mixer: mixer, engine: enginetest.Open(tb), capacity: 160,
+		model: model, mixer: mixer, kept: kept, engine: enginetest.Open(tb), capacity: 160,
 		shapes: map[string][]int{}, values: map[string][]float64{}, execs: map[call]*Exec{},
 	}
 	for _, p := range model.Projections()[:3] {
@@ -160,10 +171,21 @@ func (r *rig) input(b, t int) [][][]float64 {
 	return x
 }
 
-// oracle runs the float64 form over a batch: heads [B·T·H·D], each state [B·...].
+// oracle runs the float64 form over a batch: heads [B·T·H·D], each state [B·...]. It is
+// the form that keeps a state; that of training differs with terrace alone.
 func (r *rig) oracle(x [][][]float64) (heads []float64, state [][]float64) {
+	return r.run64(r.kept, x)
+}
+
+// training is the oracle's heads in a call that neither has a state nor keeps one.
+func (r *rig) training(x [][][]float64) (heads []float64) {
+	heads, _ = r.run64(r.mixer, x)
+	return heads
+}
+
+func (r *rig) run64(mixer arch.Mixer, x [][][]float64) (heads []float64, state [][]float64) {
 	for _, sequence := range x {
-		y, s := oracle.Run(oracle.Layer{Model: r.model, Mixer: r.mixer, Weights: r.values, Capacity: r.capacity}, sequence)
+		y, s := oracle.Run(oracle.Layer{Model: r.model, Mixer: mixer, Weights: r.values, Capacity: r.capacity}, sequence)
 		heads = append(heads, slices.Concat(y...)...)
 		if state == nil {
 			state = make([][]float64, len(s))

@@ -1,0 +1,69 @@
+package mixers
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+)
+
+// floor is the least value of a feature, and what keeps the denominator of hedgehog's
+// linear form from zero.
+const floor = 1e-12
+
+// features maps queries ("q") or keys ("k") u [H, B, T, D] to features [H, B, T, Φ],
+// each head by a map W [D, F] of its own:
+//
+//	z    = u·W + b                               b with map_bias
+//	φ(u) = max(f(z), 1e-12)                      Φ = F
+//	φ(u) = max([f(z), f(−z)], 1e-12)             Φ = 2F, with negated, for softmax and exp
+//
+//	feature_map  f(z), over the F columns
+//	softmax      softmax(z)
+//	exp          exp(z − max z)
+//	relu         max(z, 0)
+//	elu          1 + elu(z) = 1+z where z > 0, else eᶻ
+//
+// Where a feature is held at 1e-12 it has no gradient.
+//
+// Source: softmax and exp as in LoLCATs, arXiv:2410.10254; relu: T2R, Kasai et al. 2021,
+// arXiv:2103.13076; elu: Katharopoulos et al. 2020, arXiv:2006.16236.
+func (hedgehog) features(l Layer, which string, u *Node) *Node {
+	g, h, b, t, d := u.Graph(), u.Shape().Dim(0), u.Shape().Dim(1), u.Shape().Dim(2), u.Shape().Dim(3)
+	name := "mixer.feature_map_" + which
+	if l.Mixer.Bool("tie_maps") {
+		name = "mixer.feature_map"
+	}
+	z := ops.AB(Reshape(u, h, b*t, d), l.Tensor(g, name+".weight"))
+	if l.Mixer.Bool("map_bias") {
+		z = Add(z, InsertAxes(l.Tensor(g, name+".bias"), 1))
+	}
+	phi := positive(l.Mixer.Text("feature_map"), l.Mixer.Bool("negated"), z)
+	return Reshape(MaxScalar(phi, floor), h, b, t, -1)
+}
+
+// positive is features after the projection, before the floor.
+func positive(kind string, negated bool, z *Node) *Node {
+	var f func(*Node) *Node
+	switch kind {
+	case "softmax":
+		f = ops.SoftmaxRows
+	case "exp":
+		f = ops.ExpBelowMax
+	case "relu":
+		return z // what is left of max(z, 0) is the floor
+	case "elu":
+		zero := ScalarZero(z.Graph(), dtypes.Float32)
+		// Of two equal ones Max gives the gradient to the first: so it is 1 where z is 0,
+		// as it is in the columns that seeding leaves 0.
+		low := Neg(Max(Neg(z), zero))
+		return Where(GreaterThan(z, zero), OnePlus(z), Exp(low))
+	default:
+		exceptions.Panicf("hedgehog: no feature map %q", kind)
+	}
+	if !negated {
+		return f(z)
+	}
+	return Concatenate([]*Node{f(z), f(Neg(z))}, -1)
+}

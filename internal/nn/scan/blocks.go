@@ -110,31 +110,6 @@ func Decays(sum *Node) *Node {
 	return Exp(Add(gap, ExpandLeftToRank(Lower(sum.Graph(), sum.Shape().Dim(n), 0, Masked), gap.Rank())))
 }
 
-// StatesAt runs the recurrence between blocks as one matrix product with the
-// Decays between them, so that the graph does not grow with their number.
-//
-//	first    [H, B, K, V]      state before the first block
-//	written  [H, B, N, K, V]   what each block adds, decayed to the block's end
-//	logDecay [H, B, N]         log of each block's whole decay; nil: none decays
-//	out      [H, B, N+1, K, V] state before each block, and after the last
-//
-// Cost: N²·K·V products per head, which is not linear in T = N·C. With C = K = V = 64
-// that is T², against 4·64²·T for the rest of mamba2: as much at 16384 tokens, and
-// 1/128 of what softmax attention needs at any length.
-func StatesAt(first, written, logDecay *Node) *Node {
-	dims := written.Shape().Dimensions
-	h, b, n := dims[0], dims[1], dims[2]
-	entries := Reshape(Concatenate([]*Node{InsertAxes(first, 2), written}, 2), h, b, n+1, -1)
-	var weight *Node // [H, B, N+1, N+1]: how much of each entry is left before each block
-	if logDecay == nil {
-		weight = BroadcastToDims(ExpandLeftToRank(Lower(first.Graph(), n+1, 1, 0), 4), h, b, n+1, n+1)
-	} else {
-		none := Zeros(first.Graph(), ops.F32(h, b, 1))
-		weight = Decays(Cumulative(Concatenate([]*Node{none, logDecay}, 2)))
-	}
-	return Reshape(ops.AB(weight, entries), h, b, n+1, dims[3], dims[4])
-}
-
 // AppendOne appends a column that is 1, so that one product with the values
 // yields the sum of the weights as well: [..., D] becomes [..., D+1].
 func AppendOne(v *Node) *Node {

@@ -2,6 +2,8 @@ package scan
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
 // Inputs is one linear recurrence over a state S [K, V], for each head and
@@ -40,11 +42,21 @@ func (in Inputs) Chunked(size int, keep bool) (o, after *Node) {
 	return in.additive(size, keep)
 }
 
-// Step runs one token, T = 1: o [H, B, 1, V] and the state after it.
+// Step runs one token, T = 1: o [H, B, 1, V] and the state after it, [H, B, K, V], in
+// O(K·V) per head.
 func (in Inputs) Step() (o, after *Node) {
-	s := in.First
+	s := in.first()
+	kept := s
 	if in.LogDecay != nil {
-		s = Mul(s, Exp(TransposeAllAxes(in.LogDecay, 0, 1, 3, 2)))
+		kept = Mul(s, Exp(Transpose(in.LogDecay, -2, -1)))
 	}
-	panic(s)
+	v := in.V
+	switch {
+	case in.Remove != nil:
+		kept = Add(kept, ops.AtB(in.Write, ops.AB(in.Remove, s)))
+	case in.Beta != nil:
+		v = Mul(Sub(v, ops.AB(in.K, kept)), in.Beta)
+	}
+	after = Add(kept, ops.AtB(in.K, v))
+	return ops.AB(in.Q, after), after
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
 
@@ -90,7 +92,7 @@ func (rp *report) choice(path, got string, choices []string) {
 
 func checkStudent(s *Student, t *tree, rp *report) {
 	if s.Folder != "" {
-		for _, key := range []string{"mixer", "keep", "seeding"} {
+		for _, key := range []string{"mixer", "layer_mixers", "keep", "seeding"} {
 			if path := "student." + key; t.given(path) {
 				rp.at(path, "does not go with a folder, whose student has its mixers")
 			}
@@ -98,22 +100,55 @@ func checkStudent(s *Student, t *tree, rp *report) {
 		return
 	}
 	if s.Mixer == "" {
-		rp.missing("student.mixer", "one of "+strings.Join(linearMixers(), ", ")+"; or student: the folder that convert wrote")
-	} else if x, err := arch.ParseMixer(s.Mixer); err != nil {
-		if e, ok := errors.AsType[*arch.MixerError](err); ok {
-			choices := slices.DeleteFunc(slices.Clone(e.Choices), func(name string) bool { return name == arch.Softmax })
-			rp.at("student.mixer", "%q: %s; there are %s", s.Mixer, e.Problem, strings.Join(choices, ", "))
-		} else {
-			rp.at("student.mixer", "%v", err)
-		}
-	} else if x.Name == arch.Softmax {
-		rp.at("student.mixer", "is softmax, which the teacher has; want one of %s", strings.Join(linearMixers(), ", "))
+		rp.missing("student.mixer", "one of "+strings.Join(arch.Mixers(), ", ")+"; or student: the folder that convert wrote")
+	} else {
+		checkMixer("student.mixer", s.Mixer, rp)
 	}
+	checkLayerMixers(t, rp)
 	checkKeep(s.Keep, rp)
 }
 
-func linearMixers() []string {
-	return slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
+// checkMixer checks a mixer that layers are converted to.
+func checkMixer(path, spec string, rp *report) {
+	x, err := arch.ParseMixer(spec)
+	if e, ok := errors.AsType[*arch.MixerError](err); ok {
+		rp.at(path, "%q: %s; there are %s", spec, e.Problem, strings.Join(e.Choices, ", "))
+	} else if err != nil {
+		rp.at(path, "%v", err)
+	} else if x.Equal(arch.SoftmaxMixer()) {
+		others := slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
+		rp.at(path, "is softmax, which the teacher has; want one of %s, or softmax with a window", strings.Join(others, ", "))
+	}
+}
+
+// checkLayerMixers goes through the map in the order of the file. Whether the teacher
+// has such layers, and keep none of them, shows when it is converted.
+func checkLayerMixers(t *tree, rp *report) {
+	const path = "student.layer_mixers"
+	n := t.values[path]
+	if n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
+	seen := map[int]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i].Value, n.Content[i+1]
+		if value.Kind != yaml.ScalarNode || value.ShortTag() == "!!null" {
+			continue // the decoder has said so
+		}
+		at := join(path, key)
+		layers, err := arch.ParseLayers(key)
+		if err != nil {
+			rp.at(at, "%v", err)
+			continue
+		}
+		for _, layer := range layers {
+			if other, twice := seen[layer]; twice {
+				rp.at(at, "layer %d has a mixer already, by %q", layer, other)
+			}
+			seen[layer] = key
+		}
+		checkMixer(at, value.Value, rp)
+	}
 }
 
 var keepForm = regexp.MustCompile(`^(none|all|(every|first|last):[1-9][0-9]*|layers: *[0-9]+( *, *[0-9]+)*|@.+)$`)

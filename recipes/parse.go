@@ -157,9 +157,14 @@ func (rp *report) empties(path string, n *yaml.Node) {
 			rp.empties(fmt.Sprintf("%s[%d]", path, i), c)
 		}
 	default:
-		if n.ShortTag() == "!!null" {
-			rp.at(path, "has no value; give one or leave the key out")
+		if n.ShortTag() != "!!null" {
+			return
 		}
+		if strings.HasPrefix(path, "student.layer_mixers.") && n.Value == "" {
+			rp.at(path, "has no value; a value with a comma needs quotes inside { }")
+			return
+		}
+		rp.at(path, "has no value; give one or leave the key out")
 	}
 }
 

@@ -38,7 +38,10 @@ type Student struct {
 	Mixer   string `yaml:"mixer,omitempty"`   // as --mixer takes it: "hedgehog,window=16"
 	Keep    string `yaml:"keep,omitempty"`    // layers that stay softmax: none, all, every:n, first:n, last:n, layers:0,4 or @file
 	Seeding string `yaml:"seeding,omitempty"` // empty: the mixer's own
-	Folder  string `yaml:"folder,omitempty"`  // what convert wrote; the fields above are empty then
+	Folder  string `yaml:"folder,omitempty"`  // what convert wrote; the other fields are empty then
+
+	// LayerMixers gives layers another mixer than Mixer: "1,3-5" → "hedgehog,window=16".
+	LayerMixers map[string]string `yaml:"layer_mixers,omitempty" json:",omitempty"`
 }
 
 // Data is what a run reads.

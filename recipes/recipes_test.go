@@ -79,6 +79,32 @@ func TestSetErrors(t *testing.T) {
 	golden(t, "testdata/set.want", err)
 }
 
+// Layers may have mixers of their own, from the file or from --set, by whatever
+// spelling of the numbers.
+func TestLayerMixers(t *testing.T) {
+	want := map[string]string{"1,3-5": "hedgehog,window=16", "0": "mamba2"}
+	for _, sets := range [][]string{
+		{`student.layer_mixers={"1,3-5": "hedgehog,window=16", 0: mamba2}`},
+		{"student.layer_mixers.1,3-5=hedgehog,window=16", "student.layer_mixers.0=mamba2"},
+	} {
+		r := parse(t, sets...)
+		if diff := cmp.Diff(want, r.Student.LayerMixers); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", sets, diff)
+		}
+		text, err := r.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := recipes.Parse(r.File, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, again.Student.LayerMixers); diff != "" {
+			t.Errorf("%q, written and read (-want +got):\n%s", sets, diff)
+		}
+	}
+}
+
 // A stage's knobs are its own, else those of defaults, else the built-in ones.
 func TestKnobsInForce(t *testing.T) {
 	r := parse(t, "defaults.betas=[0.8, 0.9]", "defaults.warmup_steps=4", "stages[1].warmup_steps=0", "stages[1].schedule=linear")

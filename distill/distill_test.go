@@ -321,6 +321,50 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
+// Every layer may have a mixer of its own, through all stages, an interruption and
+// what is written; a stage that trains nothing but what mixers add says so where they
+// add nothing.
+func TestLayerMixers(t *testing.T) {
+	dir := workshop(t, chain)
+	sets := []string{`student={mixer: mamba2, keep: "layers:0", layer_mixers: {2: gla,window=4}}`, "data.eval=[]"}
+	sets[0] = strings.Replace(sets[0], "gla,window=4", `"gla,window=4"`, 1)
+	whole, halved := filepath.Join(dir, "whole"), filepath.Join(dir, "halved")
+	p := plan(t, dir, distill.Options{Run: whole}, sets...)
+	var groups []string
+	for _, g := range p.Stages[0].Groups {
+		if g.Trained {
+			groups = append(groups, g.Name+" "+g.From)
+		}
+	}
+	if want := []string{"mamba2 seeded by mmmamba"}; !slices.Equal(groups, want) {
+		t.Errorf("stage mimic trains %v, want %v", groups, want)
+	}
+	final, _, err := run(t, p, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run(t, plan(t, dir, distill.Options{Run: halved}, sets...), 7); err == nil {
+		t.Fatal("the run was not interrupted")
+	}
+	again, _, err := run(t, plan(t, dir, distill.Options{Run: halved, Resume: true}, sets...), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range weights(t, final) {
+		if !bytes.Equal(weights(t, again)[name], want) {
+			t.Errorf("tensor %s is another after an interruption", name)
+		}
+	}
+	r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"), "student.mixer=gla,window=4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = distill.NewPlan(r, distill.Options{Run: whole})
+	if err == nil || !strings.Contains(err.Error(), "stage mimic: train: new matches no tensor: the student's mixers add none") {
+		t.Errorf("NewPlan() of a stage that trains nothing = %v", err)
+	}
+}
+
 // Starting over removes a run and nothing else: neither a folder with a recipe.yaml
 // of somebody's own nor one that holds what the run reads.
 func TestOverwriteKeeps(t *testing.T) {

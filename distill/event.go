@@ -8,7 +8,7 @@ type Event struct {
 
 	// A step.
 	Loss         float64            `json:"loss,omitempty"`
-	Parts        map[string]float64 `json:"parts,omitempty"`     // unweighted: mse_<layer>, kl, ce
+	Parts        map[string]float64 `json:"parts,omitempty"`     // unweighted: mse_<layer>, kl, ce; weighted: penalty
 	GradNorm     float64            `json:"grad_norm,omitempty"` // before clipping
 	LearningRate float64            `json:"learning_rate,omitempty"`
 	Tokens       int64              `json:"tokens,omitempty"`            // predicted in this stage so far; of an eval: held out

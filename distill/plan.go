@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,7 +135,7 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 	p.Student = filepath.Join(p.Dir, "stages", "0-convert")
 	s := p.Recipe.Student
 	p.Conversion, err = convert.NewPlan(paths.Teacher, p.Student, convert.Options{
-		Mixer: s.Mixer, Keep: paths.Keep, Seeding: s.Seeding, Seed: p.Recipe.Seed,
+		Mixer: s.Mixer, LayerMixers: layerMixers(s), Keep: paths.Keep, Seeding: s.Seeding, Seed: p.Recipe.Seed,
 		Overwrite: true, Version: p.Options.Version,
 	})
 	if err != nil {
@@ -152,11 +153,21 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 	return origin, nil
 }
 
+// layerMixers lists a recipe's map from layers to mixers, in an order that does not
+// depend on how it is written.
+func layerMixers(s recipes.Student) []convert.LayerMixer {
+	var all []convert.LayerMixer
+	for _, layers := range slices.Sorted(maps.Keys(s.LayerMixers)) {
+		all = append(all, convert.LayerMixer{Layers: layers, Mixer: s.LayerMixers[layers]})
+	}
+	return all
+}
+
 // reaches refuses windows of text that a mixer's softmax sees whole: its linear
 // branch would have no part in them, and learn nothing.
 func reaches(student *arch.Model, seqLen int) error {
 	for i, x := range student.Mixers {
-		if w := x.Window(); w >= seqLen {
+		if w := x.Window(); x.Excludes() && w >= seqLen {
 			return fmt.Errorf("data.seq_len is %d, want more than the window of layer %d (%s): its linear branch would learn nothing", seqLen, i, x)
 		}
 	}

@@ -64,7 +64,7 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 		}
 		done := step + 1
 		e := Event{
-			Event: "step", Stage: stage.label(), Step: done, Loss: m.Loss, Parts: named(objective(stage).Parts(s.plan.student), m.Parts),
+			Event: "step", Stage: stage.label(), Step: done, Loss: m.Loss, Parts: named(t.Parts(), m.Parts),
 			GradNorm: m.GradNorm, LearningRate: rate, Tokens: int64(done) * perStep,
 		}
 		note := fmt.Sprintf("loss %.4f", m.Loss)

@@ -15,6 +15,8 @@ import (
 //	             both mixers fed with the teacher's hidden state
 //	free-running KL · mean over tokens of KL(teacher ‖ student)
 //	             + CE · mean over tokens of −log p(target)
+//
+// To both comes what the student's mixers ask for themselves, [nn.Net].Penalty.
 type Objective struct {
 	MSE    float64 // > 0 makes this an alignment
 	Target nn.Target
@@ -27,12 +29,13 @@ type Objective struct {
 func (o Objective) NeedsTeacher() bool { return o.MSE > 0 || o.KL > 0 }
 
 // Parts names what a step reports beside the loss: the MSE of each converted
-// layer, or the unweighted KL and CE that take part.
+// layer, or the unweighted KL and CE that take part. After them comes [Penalty] where
+// a mixer has made one, see [Trainer.Parts].
 func (o Objective) Parts(student *arch.Model) []string {
 	var names []string
 	if o.MSE > 0 {
-		for i, x := range student.Mixers {
-			if x.Name != arch.Softmax {
+		for i := range student.Mixers {
+			if student.Converted(i) {
 				names = append(names, fmt.Sprintf("mse_%d", i))
 			}
 		}
@@ -47,7 +50,27 @@ func (o Objective) Parts(student *arch.Model) []string {
 	return names
 }
 
-func (o Objective) graph(teacher *nn.Net, student nn.Net, ids, targets *Node) (loss *Node, parts []*Node) {
+// Penalty is the part of a step's loss that the student's mixers asked for, over all layers.
+const Penalty = "penalty"
+
+// graph builds the loss and its parts, the sum of the penalties last if there are any.
+func (o Objective) graph(teacher *nn.Net, student nn.Net, ids, targets *Node) (loss *Node, parts []*Node, penalised bool) {
+	var penalties []*Node
+	student.Penalty = func(term *Node) { penalties = append(penalties, term) }
+	loss, parts = o.match(teacher, student, ids, targets)
+	return penalise(loss, parts, penalties)
+}
+
+func penalise(loss *Node, parts, penalties []*Node) (*Node, []*Node, bool) {
+	if len(penalties) == 0 {
+		return loss, parts, false
+	}
+	all := sum(penalties)
+	return Add(loss, all), append(parts, all), true
+}
+
+// match builds what holds the student against the teacher and the text.
+func (o Objective) match(teacher *nn.Net, student nn.Net, ids, targets *Node) (loss *Node, parts []*Node) {
 	if o.MSE > 0 {
 		for _, pair := range nn.Align(*teacher, student, ids, o.Target) {
 			parts = append(parts, nn.MSE(pair.Student, pair.Teacher))

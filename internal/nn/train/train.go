@@ -55,7 +55,7 @@ type Batch struct {
 // Metrics is what one optimizer step measured.
 type Metrics struct {
 	Loss     float64
-	Parts    []float64 // see [Objective.Parts]
+	Parts    []float64 // see [Trainer.Parts]
 	GradNorm float64   // global, before clipping, summed in fp32 as the step saw it
 	Squares  []float64 // sum of squares of each trainable tensor's gradient
 }
@@ -70,7 +70,9 @@ func (m Metrics) Finite() bool {
 type Trainer struct {
 	Setup
 	moments []moments
-	sums    []*model.Variable // accumulated gradients; nil until a step has several micro-batches
+
+	penalised bool              // a mixer of the student makes a penalty; known once a graph is built
+	sums      []*model.Variable // accumulated gradients; nil until a step has several micro-batches
 
 	fused      *model.Exec // one micro-batch: forward, backward and update in one graph
 	accumulate *model.Exec // forward, backward, add to sums
@@ -147,6 +149,15 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 	return sum, err
 }
 
+// Parts names the parts of the loss that the last step measured.
+func (t *Trainer) Parts() []string {
+	names := t.Objective.Parts(t.Student.Model)
+	if t.penalised {
+		names = append(names, Penalty)
+	}
+	return names
+}
+
 // Close frees the compiled graphs and the optimizer's state.
 func (t *Trainer) Close() error {
 	for _, e := range []*model.Exec{t.fused, t.accumulate, t.apply} {
@@ -201,7 +212,8 @@ func (t *Trainer) applyGraph(_ *model.Scope, control, loss *Node) []*Node {
 
 // gradients builds the loss and its gradient for every trainable tensor.
 func (t *Trainer) gradients(ids, targets *Node) (losses *Node, grads []*Node) {
-	loss, parts := t.Objective.graph(t.Teacher, t.Student, ids, targets)
+	loss, parts, penalised := t.Objective.graph(t.Teacher, t.Student, ids, targets)
+	t.penalised = penalised
 	at := make([]*Node, len(t.Tensors))
 	for i, x := range t.Tensors {
 		at[i] = t.Params.Weight(ids.Graph(), x.Name)

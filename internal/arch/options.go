@@ -43,12 +43,16 @@ func (x Mixer) Number(name string) float64 { return option[float64](x, name) }
 // Text returns a choice; it panics when the mixer has none of this name.
 func (x Mixer) Text(name string) string { return option[string](x, name) }
 
-// Window is the number of newest keys that a linear mixer sees by softmax, 0 for
-// one that has no such branch.
+// Window is the number of newest keys that the mixer sees by softmax; 0 where it has
+// no such branch, and where softmax sees all of them.
 func (x Mixer) Window() int {
 	w, _ := x.options["window"].(int)
 	return w
 }
+
+// Excludes reports whether a linear branch sees only the keys that the window of
+// softmax does not.
+func (x Mixer) Excludes() bool { return x.Name == "hedgehog" && x.Window() > 0 }
 
 // Grows reports whether the mixer's state grows with the tokens seen.
 func (x Mixer) Grows() bool { return x.Name == Softmax && x.Window() == 0 }

@@ -1,0 +1,111 @@
+package scan
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/witness"
+)
+
+// witnessTolerance is what two ways of summing some hundred fp32 products may differ by.
+const witnessTolerance = 1e-5
+
+// TestWitnesses holds every rule against the plain-torch references of
+// flash-linear-attention and transformers, the source of each file in its metadata.
+func TestWitnesses(t *testing.T) {
+	chunks := []int{1, 5, 16, 64}
+	if enginetest.Name() != engine.Default {
+		chunks = []int{16}
+	}
+	witness.Each(t, func(t *testing.T, w witness.Witness) {
+		want, after := w.Tensors["o"], w.Tensors["after"]
+		for _, size := range chunks {
+			o, state := runWitness(t, w, func(in Inputs) (*Node, *Node) { return in.Chunked(size, true) })
+			agree(t, fmt.Sprintf("chunk %d", size), o, want.Data)
+			if after.Data != nil {
+				agree(t, fmt.Sprintf("chunk %d: state", size), state, after.Data)
+			}
+		}
+		o, state := runWitness(t, w, steps)
+		agree(t, "steps", o, want.Data)
+		if after.Data != nil {
+			agree(t, "steps: state", state, after.Data)
+		}
+	})
+}
+
+// steps runs token by token, all in one graph.
+func steps(in Inputs) (o, after *Node) {
+	var outs []*Node
+	after = in.First
+	for i := range in.Q.Shape().Dim(2) {
+		at := func(x *Node) *Node {
+			if x == nil {
+				return nil
+			}
+			return Slice(x, AxisRange(), AxisRange(), AxisElem(i), AxisRange())
+		}
+		one := Inputs{
+			Q: at(in.Q), K: at(in.K), V: at(in.V), LogDecay: at(in.LogDecay), Beta: at(in.Beta),
+			Remove: at(in.Remove), Write: at(in.Write), First: after,
+		}
+		o, after = one.Step()
+		outs = append(outs, o)
+	}
+	return Concatenate(outs, 2), after
+}
+
+// runWitness feeds the tensors of a witness to a form of the recurrence.
+func runWitness(t *testing.T, w witness.Witness, form func(in Inputs) (o, after *Node)) (o, after []float32) {
+	t.Helper()
+	names := slices.DeleteFunc([]string{"q", "k", "v", "log_decay", "beta", "remove", "write", "first"},
+		func(name string) bool { return w.Tensors[name].Data == nil })
+	var args []any
+	for _, name := range names {
+		x := w.Tensors[name]
+		args = append(args, tensors.FromFlatDataAndDimensions(x.Data, x.Shape...))
+	}
+	e := MustNewExec(enginetest.Open(t), func(given []*Node) []*Node {
+		at := func(name string) *Node {
+			if i := slices.Index(names, name); i >= 0 {
+				return given[i]
+			}
+			return nil
+		}
+		o, after := form(Inputs{
+			Q: at("q"), K: at("k"), V: at("v"), LogDecay: at("log_decay"), Beta: at("beta"),
+			Remove: at("remove"), Write: at("write"), First: at("first"),
+		})
+		return []*Node{o, after}
+	})
+	defer e.Finalize()
+	out, err := e.Call(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tensors.MustCopyFlatData[float32](out[0]), tensors.MustCopyFlatData[float32](out[1])
+}
+
+// agree fails unless RMS(got − want) < witnessTolerance·RMS(want); NaN fails.
+func agree(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: got %d numbers, want %d", what, len(got), len(want))
+	}
+	var gap, of float64
+	for i := range want {
+		d := float64(got[i]) - float64(want[i])
+		gap += d * d
+		of += float64(want[i]) * float64(want[i])
+	}
+	if relative := math.Sqrt(gap / of); !(relative < witnessTolerance) {
+		t.Errorf("%s: RMS of the difference is %.2g of the RMS of what is wanted, want < %.2g", what, relative, witnessTolerance)
+	}
+}

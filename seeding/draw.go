@@ -20,6 +20,11 @@ func uniform(r *rand.Rand, n int, bound float64) []float32 {
 	return fill(n, func(int) float64 { return bound * (2*r.Float64() - 1) })
 }
 
+// linear draws torch's default of a Linear's weight [out, in]: U(±1/√in).
+func linear(r *rand.Rand, shape []int) []float32 {
+	return uniform(r, elements(shape), 1/math.Sqrt(float64(shape[1])))
+}
+
 // normal draws n values from N(0, std²).
 func normal(r *rand.Rand, n int, std float64) []float32 {
 	return fill(n, func(int) float64 { return std * r.NormFloat64() })

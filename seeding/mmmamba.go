@@ -12,18 +12,27 @@ import (
 //	dt_proj.weight  [H, d]     0: the step size does not depend on the input yet
 //	dt_bias         [H]        softplus⁻¹(Δ₀), Δ₀ log-uniform in [1e-3, 0.1]
 //	A_log           [H]        1, so A = -e and a step decays by exp(-e·Δ₀), 0.762 to 0.997
+//	D               [H]        0: no skip yet
 //
-// and the rest as in [frame], which is its own start. H is the number of query
-// heads, d the model width.
+// and the rest as in [frame], which is its own start. With decay=sigmoid the bias is
+// softplus⁻¹(e·Δ₀), for the same decays. H is the number of query heads, d the model
+// width.
 //
-// Source: arXiv:2502.13145, section 3.2, and the released code (mimic_init).
+// Source: arXiv:2502.13145, section 3.2, and the released code (mimic_init), which
+// has neither D nor that decay.
 func mmMamba(l Layer, w arch.Weight) ([]float32, bool) {
 	n := elements(w.Shape)
 	switch w.Name {
-	case "mixer.dt_proj.weight":
+	case "mixer.dt_proj.weight", "mixer.D":
 		return constant(n, 0), true
 	case "mixer.dt_bias":
-		return timeScales(l.stream(w.Name), n), true
+		bias := timeScales(l.stream(w.Name), n)
+		if l.Mixer.Text("decay") == "sigmoid" {
+			for i, b := range bias {
+				bias[i] = float32(inverseSoftplus(math.E * math.Log1p(math.Exp(float64(b)))))
+			}
+		}
+		return bias, true
 	case "mixer.A_log":
 		return constant(n, 1), true
 	}

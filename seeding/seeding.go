@@ -59,6 +59,8 @@ type method struct {
 	// values computes one tensor. The second result is false when the method does
 	// not know the tensor.
 	values func(l Layer, w arch.Weight) ([]float32, bool)
+	// derived comes before values and computes what needs the teacher's tensors; nil: nothing.
+	derived func(l Layer, w arch.Weight) ([]float32, bool, error)
 }
 
 // methods is fixed at compile time: the whole list is readable in one place.
@@ -69,17 +71,37 @@ var methods = map[string]method{
 		mixers: []string{"delta", "gated-delta"},
 		values: deltaNet,
 	},
+	"halo": {
+		about:  "decays by the slopes of ALiBi, rotation kept, small gate",
+		source: "HALO, 2026, arXiv:2601.22156; Lightning Attention-2, arXiv:2401.04658",
+		mixers: []string{"lightning"},
+		values: halo,
+	},
+	"liger": {
+		about:  "the teacher's tensors as they are; a gate of its own starts with a decay of 0.96",
+		source: "Liger, Lan et al. 2025, arXiv:2503.01496; GLA, arXiv:2312.06635",
+		mixers: []string{"gla"},
+		values: liger,
+	},
 	"lolcats": {
 		about:  "identity feature maps; the softmax window weighs γ = 0.1 against the linear branch",
 		source: "LoLCATs, Zhang et al. 2024, arXiv:2410.10254, with its --lk_zero_init",
 		mixers: []string{"hedgehog"},
 		values: lolcats,
 	},
+	"mambainllama": {
+		about:   "Mamba-2's own random start around the teacher's projections; D = 1",
+		source:  "MambaInLlama, Wang et al. 2024, arXiv:2408.15237",
+		mixers:  []string{"mamba2"},
+		derived: grouped,
+		values:  mambaInLlama,
+	},
 	"mmmamba": {
-		about:  "identity convolution, step size free of the input, mild decay, small gate",
-		source: "mmMamba, Liao et al. 2025, arXiv:2502.13145, section 3.2",
-		mixers: []string{"mamba2"},
-		values: mmMamba,
+		about:   "identity convolution, step size free of the input, mild decay, small gate",
+		source:  "mmMamba, Liao et al. 2025, arXiv:2502.13145, section 3.2",
+		mixers:  []string{"mamba2"},
+		derived: grouped,
+		values:  mmMamba,
 	},
 	"radlads": {
 		about:  "decays from slow to fast over the channels, learning rates and gate of ½, all free of the input",
@@ -105,7 +127,9 @@ var methods = map[string]method{
 var defaults = map[string]string{
 	"delta":       "delta",
 	"gated-delta": "delta",
+	"gla":         "liger",
 	"hedgehog":    "lolcats",
+	"lightning":   "halo",
 	"mamba2":      "mmmamba",
 	"rwkv7":       "radlads",
 	arch.Softmax:  "teacher",
@@ -186,6 +210,11 @@ func Seed(name string, l Layer) ([]Tensor, error) {
 	var all []Tensor
 	for _, w := range weights {
 		all = append(all, Tensor{w.Name, w.Shape, func() ([]float32, error) {
+			if m.derived != nil {
+				if values, ok, err := m.derived(l, w); ok || err != nil {
+					return values, err
+				}
+			}
 			values, ok := m.values(l, w)
 			if !ok {
 				return nil, fmt.Errorf("seed %s of layer %d: %s does not know this tensor of mixer %s", w.Name, l.Index, name, l.Mixer)

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +36,18 @@ func layer(t *testing.T, mixer string) seeding.Layer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return seeding.Layer{Model: model(t), Index: 1, Mixer: x, Seed: 7, InitStd: 0.02}
+	m := model(t)
+	return seeding.Layer{
+		Model: m, Index: 1, Mixer: x, Seed: 7, InitStd: 0.02,
+		Teacher: func(name string) ([]float32, error) {
+			heads := map[string]int{"q_proj.weight": m.Heads, "k_proj.weight": m.KVHeads}[name]
+			v := make([]float32, heads*m.HeadDim*m.Hidden)
+			for i := range v {
+				v[i] = float32(i)
+			}
+			return v, nil
+		},
+	}
 }
 
 // seeded computes all tensors of a layer.
@@ -55,35 +68,68 @@ func seeded(t *testing.T, method string, l seeding.Layer) map[string][]float32 {
 	return all
 }
 
-// specs returns every mixer with every combination of a few values per option.
+// specs returns every mixer with every value of each option by itself, and with
+// random values of all of them. Combinations that are refused are left out.
 func specs(t *testing.T) []string {
 	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 1))
 	var all []string
-	for _, name := range arch.Mixers() {
-		if name == arch.Softmax {
-			continue
+	add := func(spec string) bool {
+		x, err := arch.ParseMixer(spec)
+		if err != nil || x.Check(model(t)) != nil {
+			return false
 		}
-		partial := []string{name}
+		all = append(all, spec)
+		return true
+	}
+	for _, name := range arch.Mixers() {
 		_, _, options := arch.About(name)
+		add(name)
 		for _, o := range options {
-			values := o.Choices
-			switch o.Default.(type) {
-			case bool:
-				values = []string{"true", "false"}
-			case int:
-				values = []string{"0", "1", "4", "9"}
+			for _, v := range values(o) {
+				spec := name + "," + o.Name + "=" + v
+				if o.With != "" && !add(spec) {
+					spec = switchedOn(spec, o.With, options)
+				}
+				add(spec)
 			}
-			var next []string
-			for _, p := range partial {
-				for _, v := range values {
-					next = append(next, p+","+o.Name+"="+v)
+		}
+		for found, tries := 0, 0; found < 60 && tries < 600; tries++ {
+			spec := name
+			for _, o := range options {
+				if v := values(o); rng.IntN(2) == 0 {
+					spec += "," + o.Name + "=" + v[rng.IntN(len(v))]
 				}
 			}
-			partial = next
+			if add(spec) {
+				found++
+			}
 		}
-		all = append(all, partial...)
 	}
 	return all
+}
+
+// values are a few settings of an option.
+func values(o arch.Option) []string {
+	switch o.Default.(type) {
+	case bool:
+		return []string{"true", "false"}
+	case int:
+		return []string{"0", "1", "4", "9"}
+	case float64:
+		return []string{"0", "0.5", "30"}
+	}
+	return o.Choices
+}
+
+// switchedOn adds what an option needs to do anything.
+func switchedOn(spec, needs string, options []arch.Option) string {
+	for _, o := range options {
+		if v := values(o); o.Name == needs {
+			return spec + "," + needs + "=" + v[len(v)-1]
+		}
+	}
+	return spec
 }
 
 // TestSeedIsComplete checks that every method gives a layer exactly the tensors
@@ -98,6 +144,9 @@ func TestSeedIsComplete(t *testing.T) {
 			}
 			if method == "scratch" {
 				for _, p := range l.Model.Projections() {
+					if !l.Mixer.Inherits(p.Name) {
+						continue
+					}
 					want[p.Name+".weight"] = []int{p.Out, p.In}
 					want[p.Name+".bias"] = []int{p.Out}
 				}
@@ -134,12 +183,6 @@ func TestSeedIsComplete(t *testing.T) {
 func TestEveryMixerHasADefault(t *testing.T) {
 	for _, name := range arch.Mixers() {
 		method := seeding.DefaultMethod(name)
-		if name == arch.Softmax {
-			if method != "" || len(seeding.Methods(name)) != 0 {
-				t.Errorf("softmax: got method %q of %v, want none", method, seeding.Methods(name))
-			}
-			continue
-		}
 		if err := seeding.Check(method, name); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -195,6 +238,83 @@ func TestMMMamba(t *testing.T) {
 			if v != want {
 				t.Errorf("%s has a %g, want %g", name, v, want)
 			}
+		}
+	}
+}
+
+func TestMambaInLlama(t *testing.T) {
+	got := seeded(t, "mambainllama", layer(t, "mamba2,conv=4,skip,norm=after"))
+	checkUniform(t, "conv1d", got["mixer.conv1d.weight"], 0.5)
+	checkUniform(t, "g_proj", got["mixer.g_proj.weight"], 1/math.Sqrt(24))
+	for i, v := range got["mixer.A_log"] {
+		if d := got["mixer.D"][i]; v < 0 || v > float32(math.Log(16)) || d != 1 {
+			t.Errorf("head %d has A_log %g, want it in [0, ln 16], and D %g, want 1", i, v, d)
+		}
+	}
+}
+
+// TestDecaysAgree: where A is missing, the bias alone gives the decays that it has
+// with A.
+func TestDecaysAgree(t *testing.T) {
+	softplus := func(v float32) float64 { return math.Log1p(math.Exp(float64(v))) }
+	delta := seeded(t, "mmmamba", layer(t, "mamba2"))["mixer.dt_bias"]
+	for i, v := range seeded(t, "mmmamba", layer(t, "mamba2,decay=sigmoid"))["mixer.dt_bias"] {
+		if want := math.E * softplus(delta[i]); math.Abs(softplus(v)/want-1) > 1e-5 {
+			t.Errorf("head %d decays by exp(-%g), want exp(-%g)", i, softplus(v), want)
+		}
+	}
+}
+
+// TestGrouped has the mean of a group's heads in each row, and beyond the teacher's
+// rows something in one of B and C, so that both can learn.
+func TestGrouped(t *testing.T) {
+	const heads, dim, width = 4, 6, 24 // of the model; key heads: 2
+	for _, tt := range []struct{ groups, n int }{{1, 6}, {2, 4}, {4, 9}} {
+		l := layer(t, fmt.Sprintf("mamba2,groups=%d,state_dim=%d", tt.groups, tt.n))
+		got := seeded(t, "mmmamba", l)
+		for name, teacher := range map[string]string{"B": "k", "C": "q"} {
+			old, err := l.Teacher(teacher + "_proj.weight")
+			if err != nil {
+				t.Fatal(err)
+			}
+			have := len(old) / dim / width
+			for at, v := range got["mixer."+name+"_proj.weight"] {
+				group, row, column := at/width/tt.n, at/width%tt.n, at%width
+				if row >= dim {
+					if (v != 0) != (name == "B") {
+						t.Fatalf("%s, groups=%d: row %d, beyond the teacher's, has a %g", name, tt.groups, row, v)
+					}
+					continue
+				}
+				var sum float32
+				for h := range heads {
+					if h*tt.groups/heads == group {
+						sum += old[(h*have/heads*dim+row)*width+column]
+					}
+				}
+				if want := sum / float32(heads/tt.groups); v != want {
+					t.Fatalf("%s, groups=%d: group %d row %d column %d is %g, want %g", name, tt.groups, group, row, column, v, want)
+				}
+			}
+		}
+	}
+	l := layer(t, "mamba2,groups=1")
+	l.Teacher = func(string) ([]float32, error) { return nil, errors.New("read model.safetensors: it is gone") }
+	tensors, err := seeding.Seed("mmmamba", l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(tensors, func(x seeding.Tensor) bool { return x.Name == "mixer.B_proj.weight" })
+	const want = "seed mixer.B_proj.weight of layer 1: read model.safetensors: it is gone"
+	if _, err := tensors[i].Data(); err == nil || err.Error() != want {
+		t.Errorf("a teacher that cannot be read: got %v, want %s", err, want)
+	}
+}
+
+func TestHalo(t *testing.T) {
+	for h, v := range seeded(t, "halo", layer(t, "lightning,decay=learnt"))["mixer.log_rate"] {
+		if got, want := math.Exp(float64(v)), math.Exp2(-2*float64(h+1)); math.Abs(got/want-1) > 1e-6 {
+			t.Errorf("head %d of 4 decays by exp(-%g), want exp(-%g)", h, got, want)
 		}
 	}
 }
@@ -284,9 +404,9 @@ func TestStreamsStay(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for _, tt := range []struct{ method, mixer, want, hint string }{
-		{"lolcats", "mamba2", `seeding "lolcats": does not fit mixer mamba2`, "mamba2 takes mmmamba or scratch"},
+		{"lolcats", "mamba2", `seeding "lolcats": does not fit mixer mamba2`, "mamba2 takes mambainllama or mmmamba or scratch"},
 		{"kaiming", "hedgehog", `seeding "kaiming": there is no such method`, "hedgehog takes lolcats or scratch"},
-		{"scratch", "softmax", `seeding "scratch": does not fit mixer softmax`, "softmax has nothing to seed"},
+		{"scratch", "softmax", `seeding "scratch": does not fit mixer softmax`, "softmax takes teacher"},
 	} {
 		_, err := seeding.Seed(tt.method, layer(t, tt.mixer))
 		e, ok := errors.AsType[*seeding.MethodError](err)

@@ -33,7 +33,7 @@ func (in Inputs) delta(size int, keep bool) (o, after *Node) {
 		return c.Join(ops.AB(b.scores, b.own)), nil
 	}
 	b.ofState = x[1]
-	return in.carry(b, nil, nil, keep)
+	return in.carry(b, nil, nil)
 }
 
 // writes is what the tokens of blocks write when that depends on the state before
@@ -60,7 +60,7 @@ func (in Inputs) carries(c Blocks, keep bool) bool {
 //	o_i = (exp(sum_i) ⊙ q_i + scores ofState) S + scores own + o
 //
 // with rows decayed to the block's end, and o and x what else there is; nil: nothing.
-func (in Inputs) carry(b writes, o, x *Node, keep bool) (out, after *Node) {
+func (in Inputs) carry(b writes, o, x *Node) (out, after *Node) {
 	sum := func(a, b *Node) *Node {
 		if b == nil {
 			return a
@@ -69,13 +69,9 @@ func (in Inputs) carry(b writes, o, x *Node, keep bool) (out, after *Node) {
 	}
 	rows := b.decay.write(b.rows)
 	m := Add(b.decay.diagonal(rows), ops.AtB(rows, b.ofState))
-	states := StatesThrough(in.first(), m, sum(ops.AtB(rows, b.own), x))
-	before, last := split(states, 2, b.blocks.Count)
+	before, after := StatesThrough(in.first(), m, sum(ops.AtB(rows, b.own), x))
 	reads := Add(b.decay.read(b.q, own), ops.AB(b.scores, b.ofState))
 	out = Add(sum(ops.AB(b.scores, b.own), o), ops.AB(reads, before))
-	if keep {
-		after = Squeeze(last, 2)
-	}
 	return b.blocks.Join(out), after
 }
 

@@ -34,5 +34,5 @@ func (in Inputs) general(size int, keep bool) (o, after *Node) {
 		return c.Join(Add(o, ops.AB(b.scores, b.own))), nil
 	}
 	b.ofState = x[1]
-	return in.carry(b, o, ops.AtB(d.write(k), v), keep)
+	return in.carry(b, o, ops.AtB(d.write(k), v))
 }

@@ -81,7 +81,7 @@ func halved(l *Node) *Node {
 		return Slice(l, AxisRange(), AxisRange(row, row+h), AxisRange(column, column+h))
 	}
 	both := halved(Concatenate([]*Node{quarter(0, 0), quarter(h, h)}, 0))
-	a, d := ops.Span(both, 0, 0, r), ops.Span(both, 0, r, 2*r)
+	a, d := take(both, 0, 0, r), take(both, 0, r, 2*r)
 	b := product(d, product(quarter(h, 0), a))
 	return Concatenate([]*Node{
 		Concatenate([]*Node{a, ZerosLike(a)}, 2),

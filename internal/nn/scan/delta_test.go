@@ -1,0 +1,143 @@
+package scan
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// TestHardTokens: what makes the triangular systems of the delta and the general rule
+// as large as they get, and tokens that do nothing.
+func TestHardTokens(t *testing.T) {
+	fill := func(v []float64, with float64) {
+		for i := range v {
+			v[i] = with
+		}
+	}
+	sameKeys := func(s *sequence, name string) {
+		for at := s.k; at < len(s.data[name]); at += s.k {
+			if at/s.k%s.t > 0 {
+				copy(s.data[name][at:at+s.k], s.data[name][at-s.k:at])
+			}
+		}
+	}
+	delta := []string{"beta", "decay"}
+	for _, c := range []struct {
+		name      string
+		reads     []string
+		change    func(s *sequence)
+		tolerance float64
+	}{
+		{"one key, replaced each time", delta, func(s *sequence) {
+			sameKeys(s, "k")
+			fill(s.data["beta"], 1)
+			fill(s.data["decay"], 0)
+		}, valueTolerance},
+		{"one key, reflected each time", delta, func(s *sequence) {
+			sameKeys(s, "k")
+			fill(s.data["beta"], 2)
+			fill(s.data["decay"], 0)
+		}, 1e-4}, // one and the same rounding of |k|², 257 times
+		{"reflections", delta, func(s *sequence) {
+			fill(s.data["beta"], 2)
+			fill(s.data["decay"], 0)
+		}, valueTolerance},
+		{"no token writes", delta, func(s *sequence) { fill(s.data["beta"], 0) }, valueTolerance},
+		{"every token forgets", delta, func(s *sequence) { fill(s.data["decay"], -60) }, valueTolerance},
+		{"every row forgets", []string{"beta", "rows"}, func(s *sequence) { fill(s.data["rows"], -60) }, valueTolerance},
+		{"keys of 0", delta, func(s *sequence) { fill(s.data["k"], 0) }, valueTolerance},
+		{"one key removed, all of it", []string{"remove", "write", "rows"}, func(s *sequence) {
+			sameKeys(s, "remove")
+			copy(s.data["write"], s.data["remove"])
+			for i := range s.data["write"] {
+				s.data["write"][i] *= -1
+			}
+		}, valueTolerance},
+		{"every row forgets, generally", []string{"remove", "write", "rows"}, func(s *sequence) {
+			fill(s.data["rows"], -60)
+		}, valueTolerance},
+	} {
+		if compiles && c.name != "reflections" {
+			continue
+		}
+		for _, tokens := range []int{17, 257} {
+			for _, size := range []int{16, 64} {
+				s := rule{name: c.name, reads: c.reads, decays: mild}.sequence(9, sizes{1, 2, tokens, 6, 3})
+				c.change(s)
+				o, after := s.chunked(t, size)
+				wantO, wantAfter := s.recurrence()
+				what := c.name + ", " + title(s.sizes, size)
+				near(t, what+": o", o, wantO, c.tolerance)
+				near(t, what+": after", after, wantAfter, c.tolerance)
+				for name, g := range s.gradients(t, size, o, after) {
+					finite(t, what+": gradient of "+name, g)
+				}
+			}
+		}
+	}
+}
+
+// TestStatesThrough: the recurrence between blocks with matrices.
+func TestStatesThrough(t *testing.T) {
+	const h, b, k, v = 2, 1, 3, 2
+	for _, n := range []int{1, 2, 3, 4, 5, 7, 16, 33} {
+		if compiles && n != 5 {
+			continue
+		}
+		rng := rand.New(rand.NewPCG(uint64(n), 1))
+		first, m, x := normal(rng, h*b*k*v), normal(rng, h*b*n*k*k), normal(rng, h*b*n*k*v)
+		for i := range m {
+			m[i] /= 2
+		}
+		var want, ends []float64
+		for head := range h * b {
+			state := first[head*k*v : (head+1)*k*v]
+			for block := head * n; block < (head+1)*n; block++ {
+				want = append(want, state...)
+				next := slices.Clone(x[block*k*v : (block+1)*k*v])
+				for i := range next {
+					for j := range k {
+						next[i] += m[block*k*k+i/v*k+j] * state[j*v+i%v]
+					}
+				}
+				state = next
+			}
+			ends = append(ends, state...)
+		}
+		got := call(t, func(in []*Node) []*Node {
+			before, after := StatesThrough(in[0], in[1], in[2])
+			return []*Node{before, after}
+		},
+			[]any{tensorOf(first, h, b, k, v), tensorOf(m, h, b, n, k, k), tensorOf(x, h, b, n, k, v)})
+		near(t, fmt.Sprintf("N=%d: before", n), got[0], want, valueTolerance)
+		near(t, fmt.Sprintf("N=%d: after", n), got[1], ends, valueTolerance)
+	}
+}
+
+// TestGradientsAreRecomputed: the gradients written by hand also hold when the
+// forward pass is recomputed for them.
+func TestGradientsAreRecomputed(t *testing.T) {
+	for _, r := range rules {
+		if compiles && r.name != "delta" {
+			continue
+		}
+		s := r.sequence(2, sizes{1, 1, 40, 5, 3})
+		out := call(t, func(in []*Node) []*Node {
+			plain, _ := s.inputs(in).Chunked(16, false)
+			again := slices.Clone(in)
+			for i := range again {
+				again[i] = in[i].Checkpoint()
+			}
+			saved, _ := s.inputs(again).Chunked(16, false)
+			return append(
+				Gradient(ReduceAllSum(Square(plain)), in...),
+				Gradient(ReduceAllSum(Square(saved.StopCheckpoint())), in...)...)
+		}, s.tensors())
+		for i, name := range s.names {
+			near(t, r.name+": gradient of "+name, out[len(s.names)+i], out[i], 1e-6)
+		}
+	}
+}

@@ -1,15 +1,13 @@
 package seeding
 
-import (
-	"github.com/seed-1411d8c0/linearize/internal/arch"
-)
+import "github.com/seed-1411d8c0/linearize/internal/arch"
 
 // deltaNet seeds delta and gated-delta:
 //
 //	b_proj.weight    [H, d]    0: β is ½ for every token
 //	b_proj.bias      [H]       0
 //	a_proj.weight    [H, d]    0: the decay does not depend on the input yet
-//	a_proj.0.weight  [r, d]    orthogonal, so that there is a gradient behind it
+//	a_proj.0.weight  [r, d]    U(±1/√d), torch's default of a Linear
 //	a_proj.1.weight  [H·D, r]  0
 //	A_log            [H]       0
 //	dt_bias          [H]       softplus⁻¹(Δ₀), so that a token decays by exp(−Δ₀)
@@ -27,7 +25,7 @@ func deltaNet(l Layer, w arch.Weight) ([]float32, bool) {
 	case "mixer.b_proj.weight", "mixer.b_proj.bias", "mixer.a_proj.weight", "mixer.a_proj.1.weight", "mixer.A_log":
 		return constant(n, 0), true
 	case "mixer.a_proj.0.weight":
-		return orthogonal(l.stream(w.Name), w.Shape, 1), true
+		return linear(l.stream(w.Name), w.Shape), true
 	case "mixer.dt_bias":
 		return timeScales(l.stream(w.Name), n), true
 	}

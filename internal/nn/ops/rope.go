@@ -10,7 +10,9 @@ import (
 
 // Rotation holds the rotary tables of the positions at hand, one row per token.
 type Rotation struct {
-	Cos, Sin *Node // [T, Dim/2]
+	Cos, Sin *Node // [T, Dim/2], or [B, T, Dim/2] where sequences differ in their positions
+	// Interleaved pairs dimension 2i with 2i+1 instead of i with i+Dim/2.
+	Interleaved bool
 }
 
 // RotaryTable computes cos and sin of position·theta^(-2i/Dim) for n positions
@@ -42,22 +44,36 @@ func ConstRotation(g *Graph, r arch.Rope, n int) Rotation {
 }
 
 // Apply rotates the first Dim dimensions of every head: the pair (x_i, x_{i+Dim/2})
-// turns by the angle of its position; the rest passes.
+// turns by the i-th angle of its position, or the pair (x_{2i}, x_{2i+1}) when the
+// rotation is interleaved; the rest passes.
 //
 //	x, out  [B, H, T, D]
 func (r Rotation) Apply(x *Node) *Node {
-	half := r.Cos.Shape().Dim(1)
-	d := x.Shape().Dim(3)
-	all := AxisRange()
-	cos, sin := ExpandLeftToRank(r.Cos, 4), ExpandLeftToRank(r.Sin, 4)
-	a := Slice(x, all, all, all, AxisRange(0, half))
-	b := Slice(x, all, all, all, AxisRange(half, 2*half))
+	dims, half := x.Shape().Dimensions, r.Cos.Shape().Dim(-1)
+	cos, sin := overHeads(r.Cos), overHeads(r.Sin)
+	a, b := Span(x, 3, 0, half), Span(x, 3, half, 2*half)
+	if r.Interleaved {
+		pairs := Reshape(Span(x, 3, 0, 2*half), dims[0], dims[1], dims[2], half, 2)
+		a, b = Squeeze(Span(pairs, 4, 0, 1), 4), Squeeze(Span(pairs, 4, 1, 2), 4)
+	}
 	parts := []*Node{
 		Sub(Mul(a, cos), Mul(b, sin)),
 		Add(Mul(b, cos), Mul(a, sin)),
 	}
-	if d > 2*half {
-		parts = append(parts, Slice(x, all, all, all, AxisRange(2*half, d)))
+	if r.Interleaved {
+		pairs := Concatenate([]*Node{InsertAxes(parts[0], -1), InsertAxes(parts[1], -1)}, -1)
+		parts = []*Node{Reshape(pairs, dims[0], dims[1], dims[2], 2*half)}
+	}
+	if dims[3] > 2*half {
+		parts = append(parts, Span(x, 3, 2*half, dims[3]))
 	}
 	return Concatenate(parts, -1)
+}
+
+// overHeads gives a table the axes to meet [B, H, T, Dim/2].
+func overHeads(table *Node) *Node {
+	if table.Rank() == 3 {
+		return InsertAxes(table, 1)
+	}
+	return ExpandLeftToRank(table, 4)
 }

@@ -110,6 +110,29 @@ func (p *Plan) Converted() int {
 	return n
 }
 
+// Summary says how many layers become what: "3 of 4 layers to mamba2, seeded by mmmamba".
+func (p *Plan) Summary() string {
+	var what []string
+	counts := map[string]int{}
+	for _, l := range p.Layers {
+		if l.Seeding == "" {
+			continue
+		}
+		to := fmt.Sprintf("to %s, seeded by %s", l.Mixer, l.Seeding)
+		if counts[to]++; counts[to] == 1 {
+			what = append(what, to)
+		}
+	}
+	all := fmt.Sprintf("%d of %d layers", p.Converted(), len(p.Layers))
+	if len(what) == 1 {
+		return all + " " + what[0]
+	}
+	for i, to := range what {
+		what[i] = fmt.Sprintf("%d %s", counts[to], to)
+	}
+	return strings.Join(append([]string{all}, what...), "; ")
+}
+
 // Run is a stretch of layers that become the same.
 type Run struct {
 	Layer // the first one

@@ -19,6 +19,7 @@ func newConvertCmd() *cobra.Command {
 	var (
 		o              convert.Options
 		output, shards string
+		layerMixers    []string
 		dryRun, asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -29,14 +30,26 @@ the mixer; everything else is copied bit for bit. What is new is seeded, not
 trained: that is what distill is for.
 
 --keep is none, all, every:N (layers 0, N, 2N, ...), first:N, last:N,
-layers:0,4,8, or @FILE that holds one of these or a list of layers.`,
+layers:0,4,8, or @FILE that holds one of these or a list of layers.
+
+--layer-mixer LAYERS=MIXER gives some of the other layers another mixer than
+--mixer; LAYERS are numbers and ranges, as 1,3-5. Each mixer is seeded by its own
+default method; --seeding names one for all of them.`,
 		Example: `  linearize convert llama --mixer mamba2 --keep every:4 -o student
+  linearize convert llama --mixer mamba2 --layer-mixer 1,3-5=hedgehog,window=64 -o student
   linearize convert llama --mixer hedgehog,window=64 -o student --dry-run`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			size, err := ui.ParseBytes(shards)
 			if err != nil || size == 0 {
 				return usagef("--max-shard-size is %q, want a size as 5GB or 500MB", shards)
+			}
+			for _, spec := range layerMixers {
+				x, err := convert.ParseLayerMixer(spec)
+				if err != nil {
+					return &usageError{err}
+				}
+				o.LayerMixers = append(o.LayerMixers, x)
 			}
 			o.MaxShardSize, o.Version = size, buildVersion().Version
 			plan, err := convert.NewPlan(args[0], output, o)
@@ -60,6 +73,7 @@ layers:0,4,8, or @FILE that holds one of these or a list of layers.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Mixer, "mixer", "", "what the converted layers get, as mamba2 or hedgehog,window=64; linearize mixers lists them")
+	f.StringArrayVar(&layerMixers, "layer-mixer", nil, "what some of them get instead, as 1,3-5=hedgehog,window=64; may be given again")
 	f.StringVar(&o.Keep, "keep", "none", "which layers stay as they are")
 	f.StringVarP(&output, "output", "o", "", "folder to write")
 	f.StringVar(&o.Seeding, "seeding", "", "how new tensors are seeded (default: the mixer's own method)")
@@ -78,10 +92,11 @@ layers:0,4,8, or @FILE that holds one of these or a list of layers.`,
 // planError tells a wrong flag from a model or folder that cannot be used.
 func planError(err error) error {
 	_, mixer := errors.AsType[*arch.MixerError](err)
+	_, layers := errors.AsType[*convert.LayerMixerError](err)
 	_, keep := errors.AsType[*convert.KeepError](err)
 	_, method := errors.AsType[*seeding.MethodError](err)
 	_, option := errors.AsType[*convert.OptionError](err)
-	if mixer || keep || method || option {
+	if mixer || layers || keep || method || option {
 		return &usageError{err}
 	}
 	return invalid(err)
@@ -90,8 +105,7 @@ func planError(err error) error {
 // writePlan carries the plan out and reports on stderr.
 func writePlan(cmd *cobra.Command, plan *convert.Plan) error {
 	stderr := cmd.ErrOrStderr()
-	fmt.Fprintf(stderr, "convert %s: %d of %d layers to %s, seeded by %s\n",
-		plan.Source, plan.Converted(), len(plan.Layers), plan.Options.Mixer, plan.Options.Seeding)
+	fmt.Fprintf(stderr, "convert %s: %s\n", plan.Source, plan.Summary())
 	progress := ui.NewProgress(stderr, ui.IsTerminal(stderr), "write MB", megabytes(plan.BytesOut), time.Now)
 	defer progress.Done()
 	return plan.Write(cmd.Context(), func(done, _ int64) { progress.Set(megabytes(done), "") })
@@ -123,6 +137,9 @@ func describePlan(w io.Writer, p *convert.Plan) error {
 	fmt.Fprintf(w, "reads           %s\n", ui.FormatBytes(p.BytesIn))
 	fmt.Fprintf(w, "writes          %s\n", ui.FormatBytes(p.BytesOut))
 	fmt.Fprintf(w, "peak memory     about %s\n", ui.FormatBytes(p.PeakMemory))
+	if n := len(p.Dropped); n > 0 {
+		fmt.Fprintf(w, "drops           %d tensors that have no place in the student; --json lists them\n", n)
+	}
 	_, err := fmt.Fprintf(w, "state           %s per sequence after %d tokens; with softmax everywhere %s\n",
 		ui.FormatBytes(p.Memory.State), p.Memory.Context, ui.FormatBytes(p.Memory.Softmax))
 	return err

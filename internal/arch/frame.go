@@ -1,5 +1,7 @@
 package arch
 
+import "slices"
+
 // The frame is what mixers share around their recurrence: how queries, keys and
 // values come about, and what happens to the heads after it. Each part is a switch
 // of its own; a mixer's row says which are on when nobody asks.
@@ -43,6 +45,11 @@ func (f frame) options(own ...Option) []Option {
 		Option{Name: "gate", Default: f.gate, Choices: []string{None, SiLU, Sigmoid}, Doc: "multiply the output by this function of a projection of the input"},
 		Option{Name: "gate_rank", Default: 0, With: "gate", Doc: "rank of the gate's projection; 0: full"},
 	)
+}
+
+// Shared reports whether a name is one of the switches that mixers share.
+func Shared(option string) bool {
+	return slices.ContainsFunc(frame{}.options(), func(o Option) bool { return o.Name == option })
 }
 
 // frameWeights lists the tensors of the frame. A query and a key have keyDim

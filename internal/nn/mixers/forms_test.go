@@ -20,7 +20,7 @@ func TestChunkedIsOracle(t *testing.T) {
 	for _, spec := range specs {
 		t.Run(spec, func(t *testing.T) {
 			r := newRig(t, testModel(), spec)
-			lengths, chunks := []int{1, 2, 17, 63, 64, 65, 130}, []int{16, 64}
+			lengths, chunks := []int{1, 2, 17, 63, 64, 65, 130, 257}, []int{16, 64}
 			if compiles {
 				lengths, chunks = []int{1, 65}, []int{16}
 			}

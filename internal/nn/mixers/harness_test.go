@@ -113,7 +113,7 @@ func newRig(tb testing.TB, model *arch.Model, spec string) *rig {
 		tb.Fatal(err)
 	}
 	r := &rig{
-		model: model, mixer: mixer, kept: kept, engine: enginetest.Open(tb), capacity: 160,
+		model: model, mixer: mixer, kept: kept, engine: enginetest.Open(tb), capacity: 260,
 		shapes: map[string][]int{}, values: map[string][]float64{}, execs: map[call]*Exec{},
 	}
 	for _, p := range model.Projections()[:3] {

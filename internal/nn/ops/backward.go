@@ -94,16 +94,15 @@ func SoftmaxRows(s *Node) *Node {
 }
 
 // ExpBelowMax is e = exp(s − max s) over the last axis, the maximum taking part
-// in the gradient: what all entries lose through it goes to the one that it is.
+// in the gradient: what all entries lose through it goes to the n that it is, in
+// equal parts, as torch's amax has it.
 //
-//	ds = e ⊙ de − [s = max s] Σ e ⊙ de
-//
-// Entries that tie for the maximum each lose all of it, where torch's amax shares
-// it among them; the scores of different rotated keys do not tie.
+//	ds = e ⊙ de − [s = max s] Σ e ⊙ de / n
 func ExpBelowMax(s *Node) *Node {
 	below := Sub(s, StopGradient(ReduceAndKeep(s, ReduceMax, -1)))
 	return Exp(IdentityWithCustomGradient(below, func(below, v *Node) *Node {
 		most := ConvertDType(Equal(below, ScalarZero(v.Graph(), dtypes.Float32)), dtypes.Float32)
-		return Sub(v, Mul(most, ReduceAndKeep(v, ReduceSum, -1)))
+		share := Div(ReduceAndKeep(v, ReduceSum, -1), ReduceAndKeep(most, ReduceSum, -1))
+		return Sub(v, Mul(most, share))
 	}))
 }

@@ -12,7 +12,7 @@ import (
 //	q, k, v, o_proj.weight  N(0, InitStd²), biases 0: as the teacher itself began
 //	B, C_proj.weight        the same, in mamba2
 //	feature_map_q           U(±√(6/(D·F))), torch's kaiming_uniform_ of an [H, D, F] tensor
-//	feature_map_k           the values of feature_map_q
+//	feature_map_k           the values of feature_map_q; tied maps likewise, biases 0
 //	window_factors          0, so γ = 0.5
 //	conv1d                  U(±1/√K), weight and bias, torch's default of a depthwise Conv1d
 //	dt_proj.weight          U(±1/√d), torch's default of a Linear
@@ -32,6 +32,13 @@ func scratch(l Layer, w arch.Weight) ([]float32, bool) {
 	if l.Mixer.Name == "rwkv7" && strings.HasPrefix(w.Name, "mixer.") {
 		return radlads(l, w)
 	}
+	switch {
+	case featureMap(w, "weight"):
+		r = l.stream("mixer.feature_map")
+		return uniform(r, n, math.Sqrt(6/float64(w.Shape[1]*w.Shape[2]))), true
+	case featureMap(w, "bias"):
+		return constant(n, 0), true
+	}
 	switch w.Name {
 	case "mixer.dt_bias":
 		if l.Mixer.Name == "gated-delta" {
@@ -40,9 +47,6 @@ func scratch(l Layer, w arch.Weight) ([]float32, bool) {
 		return constant(n, 0), true
 	case "mixer.b_proj.bias":
 		return constant(n, 0), true
-	case "mixer.feature_map_q.weight", "mixer.feature_map_k.weight":
-		r = l.stream("mixer.feature_map")
-		return uniform(r, n, math.Sqrt(6/float64(w.Shape[1]*w.Shape[2]))), true
 	case "mixer.window_factors":
 		return constant(n, 0), true
 	case "mixer.conv1d.weight", "mixer.conv1d.bias":

@@ -218,6 +218,21 @@ func TestLolcats(t *testing.T) {
 	}
 }
 
+// TestLolcatsRelu: a column of zeros would never learn behind a relu, so there is none.
+func TestLolcatsRelu(t *testing.T) {
+	got := seeded(t, "lolcats", layer(t, "hedgehog,feature_map=relu,map_bias,tie_maps,feature_dim=15"))
+	for i, v := range got["mixer.feature_map.weight"] {
+		row, column := i/15%6, i%15
+		want := map[bool]float32{true: []float32{1, -1, 1}[column/6]}[row == column%6]
+		if v != want {
+			t.Fatalf("row %d column %d of a map is %g, want %g", row, column, v, want)
+		}
+	}
+	if bias := got["mixer.feature_map.bias"]; !slices.Equal(bias, make([]float32, 4*15)) {
+		t.Errorf("the bias of the maps is %v, want zeros", bias)
+	}
+}
+
 func TestMMMamba(t *testing.T) {
 	l := layer(t, "mamba2,conv=3")
 	got := seeded(t, "mmmamba", l)

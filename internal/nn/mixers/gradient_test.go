@@ -41,7 +41,7 @@ func (r *rig) gradients(tb testing.TB, chunk int, x [][][]float64, project []flo
 // TestGradientsAreRecomputed: the gradients written by hand also hold when the
 // forward pass is recomputed for them.
 func TestGradientsAreRecomputed(t *testing.T) {
-	for _, spec := range append(Names(), "hedgehog,window=16", "hedgehog,window=16,terrace") {
+	for _, spec := range append(Names(), "hedgehog,window=16", "hedgehog,feature_map=relu", "hedgehog,window=16,sinks=4,terrace,feature_map=exp", "hedgehog,window=16,terrace") {
 		r := newRig(t, testModel(), spec)
 		e := MustNewExec(r.engine, func(in []*Node) []*Node {
 			l, x, from := r.layer(call{chunk: 16, start: true, noState: true}, in)
@@ -128,7 +128,7 @@ func quench(got, want []float64) {
 // TestNothingOverflows runs the ends of what is possible: one token, many, and
 // tensors far larger than training leaves them.
 func TestNothingOverflows(t *testing.T) {
-	for _, spec := range append(Names(), "hedgehog,window=16", "mamba2,decay=sigmoid,groups=1", "lightning,decay=learnt") {
+	for _, spec := range append(Names(), "hedgehog,window=16", "hedgehog,feature_map=relu", "hedgehog,window=16,sinks=4,terrace,feature_map=exp", "mamba2,decay=sigmoid,groups=1", "lightning,decay=learnt") {
 		t.Run(spec, func(t *testing.T) {
 			for _, c := range []struct {
 				tokens int

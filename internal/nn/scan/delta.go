@@ -67,11 +67,12 @@ func (in Inputs) carry(b writes, o, x *Node) (out, after *Node) {
 		}
 		return Add(a, b)
 	}
-	rows := b.decay.write(b.rows)
-	m := Add(b.decay.diagonal(rows), ops.AtB(rows, b.ofState))
-	before, after := StatesThrough(in.first(), m, sum(ops.AtB(rows, b.own), x))
-	reads := Add(b.decay.read(b.q, own), ops.AB(b.scores, b.ofState))
-	out = Add(sum(ops.AB(b.scores, b.own), o), ops.AB(reads, before))
+	written := outers(b.decay.write(b.rows), b.ofState, b.own)
+	m := Add(b.decay.diagonal(b.rows), written[0])
+	before, after := StatesThrough(in.first(), m, sum(written[1], x))
+	seen := products(b.scores, b.ofState, b.own)
+	reads := Add(b.decay.read(b.q, own), seen[0])
+	out = Add(sum(seen[1], o), ops.AB(reads, before))
 	return b.blocks.Join(out), after
 }
 

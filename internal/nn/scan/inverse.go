@@ -20,27 +20,13 @@ const substituted = 8
 // The gradients are written by hand: dr = (I − L)⁻ᵀ dx, and dL is what lies below
 // the diagonal of Σ dr xᵀ. Nothing is differentiated through the inverse.
 func solve(lower *Node, right ...*Node) []*Node {
-	var slope *Node // Σ dr xᵀ
+	var met []meeting
 	inv := inverse(IdentityWithCustomGradient(lower, func(_, _ *Node) *Node {
+		slope := total(met, func(m meeting) *Node { return product(m.db, m.y, true) })
 		below := reached(past, slope.Graph(), slope.Shape().Dim(-1), 1, 0)
 		return Mul(slope, ExpandLeftToRank(below, slope.Rank()))
 	}))
-	out := make([]*Node, len(right))
-	for i, r := range right {
-		var dr *Node
-		r = IdentityWithCustomGradient(r, func(_, _ *Node) *Node { return dr })
-		out[i] = IdentityWithCustomGradient(product(inv, r), func(x, dx *Node) *Node {
-			// Of the node and not the closure: under checkpointing it is a recomputed one.
-			dr = ops.AtB(x.Inputs()[0].Inputs()[0], dx)
-			outer := ops.ABt(dr, x)
-			if slope != nil {
-				outer = Add(slope, outer)
-			}
-			slope = outer
-			return dx
-		})
-	}
-	return out
+	return multiply(inv, &met, right...)
 }
 
 // inverse is (I − L)⁻¹ for L [..., n, n], zero on and above its diagonal. It has no
@@ -82,7 +68,7 @@ func halved(l *Node) *Node {
 	}
 	both := halved(Concatenate([]*Node{quarter(0, 0), quarter(h, h)}, 0))
 	a, d := take(both, 0, 0, r), take(both, 0, r, 2*r)
-	b := product(d, product(quarter(h, 0), a))
+	b := product(d, product(quarter(h, 0), a, false), false)
 	return Concatenate([]*Node{
 		Concatenate([]*Node{a, ZerosLike(a)}, 2),
 		Concatenate([]*Node{b, d}, 2),
@@ -98,17 +84,6 @@ func substitute(l *Node) *Node {
 		t = Add(t, Mul(ops.Span(l, 2, i, i+1), ops.Span(t, 1, i, i+1)))
 	}
 	return t
-}
-
-// product is a·b over the last two axes, all others being batch axes, with the
-// automatic gradient.
-func product(a, b *Node) *Node {
-	n := a.Rank() - 2
-	batch := make([]int, n)
-	for i := range batch {
-		batch[i] = i
-	}
-	return DotGeneral(a, []int{n + 1}, batch, b, []int{n}, batch)
 }
 
 // identity is the [n, n] unit matrix.

@@ -42,7 +42,8 @@ func through(first, m, x *Node) (before, after *Node) {
 	}
 	m1, m2 := alternate(m)
 	x1, x2 := alternate(x)
-	starts, after := through(first, ops.AB(m2, m1), Add(ops.AB(m2, x1), x2))
+	pair := products(m2, m1, x1)
+	starts, after := through(first, pair[0], Add(pair[1], x2))
 	middle := Add(ops.AB(m1, starts), x1)
 	before = Reshape(Concatenate([]*Node{starts, middle}, 2), r, -1, k, v)
 	if n%2 == 1 {

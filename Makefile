@@ -29,7 +29,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TESTFLAGS ?=
 PKG ?= ./...
 
-.PHONY: help build demo test check vet lint bench golden clean
+.PHONY: help build demo test check vet lint bench golden golden-mixers clean
 
 help:
 	@echo 'make demo     convert and train the built-in teacher, start to end (under 3 minutes)'
@@ -38,6 +38,7 @@ help:
 	@echo 'make check    build, vet, lint, test: what must pass before a commit'
 	@echo 'make bench    run the benchmarks'
 	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
+	@echo 'make golden-mixers   recompute the witnesses of the mixers with other people'"'"'s code, in Python'
 
 build:
 	$(GO) build -o bin/ ./cmd/linearize
@@ -61,6 +62,13 @@ bench:
 
 golden:
 	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) $(PKG)
+
+# torch of PyPI comes with CUDA, some GB, which fla's Triton wants to be importable.
+golden-mixers:
+	python3 -m venv .cache/golden
+	.cache/golden/bin/pip install --quiet -r tools/golden/requirements.txt
+	.cache/golden/bin/python -B tools/golden/mixers.py
+	rm -rf .cache/golden
 
 clean:
 	rm -rf bin

@@ -1,0 +1,126 @@
+package mixers
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/nn/witness"
+)
+
+// TestWitnesses holds every form of a mixer against layers of transformers and of
+// flash-linear-attention, the class of each in its file's metadata.
+func TestWitnesses(t *testing.T) {
+	witness.Each(t, func(t *testing.T, w witness.Witness) {
+		r, x := witnessRig(t, w)
+		limit := tolerance
+		if text := w.Metadata["tolerance"]; text != "" { // "1e-4: why"
+			number, _, _ := strings.Cut(text, ":")
+			var err error
+			if limit, err = strconv.ParseFloat(number, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := float64s(w.Tensors["out.heads"].Data)
+		heads, states := r.oracle(x)
+		near(t, "oracle", heads, want, limit)
+		for i, s := range r.mixer.State(r.model, r.capacity) {
+			if state := w.Tensors["out.state."+s.Name]; state.Data != nil {
+				near(t, "oracle: "+s.Name, states[i], float64s(state.Data), limit)
+			}
+		}
+		chunks := []int{16, 64}
+		if compiles {
+			chunks = chunks[:1]
+		}
+		for _, size := range chunks {
+			got, c := r.run(t, call{chunk: size}, x, carried{})
+			near(t, fmt.Sprintf("chunk %d", size), got, want, limit)
+			r.sameWitness(t, fmt.Sprintf("chunk %d", size), c, w, limit)
+		}
+		c := r.empty(len(x))
+		var got []float64
+		for i := range x[0] {
+			var y []float64
+			y, c = r.run(t, call{step: true}, segment(x, i, i+1), c)
+			near(t, fmt.Sprintf("token %d", i), y, rows(want, len(x), len(x[0]), i, i+1), 10*limit)
+			got = append(got, y...)
+		}
+		near(t, "steps", got, inTime(want, len(x), len(x[0])), limit)
+		r.sameWitness(t, "steps", c, w, limit)
+	})
+}
+
+// inTime reorders heads [B, T, ·] to [T, B, ·], as steps give them.
+func inTime(heads []float64, batch, tokens int) []float64 {
+	var out []float64
+	for i := range tokens {
+		out = append(out, rows(heads, batch, tokens, i, i+1)...)
+	}
+	return out
+}
+
+// witnessRig is the mixer of a witness with its tensors, and its input [B][T][E].
+func witnessRig(t *testing.T, w witness.Witness) (r *rig, x [][][]float64) {
+	t.Helper()
+	var sizes struct {
+		Hidden, Heads int
+		KVHeads       int     `json:"kv_heads"`
+		HeadDim       int     `json:"head_dim"`
+		RopeTheta     float64 `json:"rope_theta"`
+		RopeDim       int     `json:"rope_dim"`
+		NormEps       float64 `json:"norm_eps"`
+		QKVBias       bool    `json:"qkv_bias"`
+	}
+	if err := json.Unmarshal([]byte(w.Metadata["model"]), &sizes); err != nil {
+		t.Fatal(err)
+	}
+	r = newRig(t, &arch.Model{
+		Hidden: sizes.Hidden, Heads: sizes.Heads, KVHeads: sizes.KVHeads, HeadDim: sizes.HeadDim, NormEps: sizes.NormEps,
+		Rope: arch.Rope{Theta: sizes.RopeTheta, Dim: sizes.RopeDim}, Bias: arch.Bias{QKV: sizes.QKVBias},
+	}, w.Metadata["mixer"])
+	r.names = slices.DeleteFunc(r.names, func(name string) bool {
+		projection, _, _ := strings.Cut(name, ".")
+		return !r.mixer.Inherits(projection)
+	})
+	for _, name := range r.names {
+		given := w.Tensors[name]
+		if !slices.Equal(given.Shape, r.shapes[name]) {
+			t.Fatalf("%s: the witness has shape %v, want %v", name, given.Shape, r.shapes[name])
+		}
+		r.values[name] = float64s(given.Data)
+	}
+	for name := range w.Tensors {
+		if _, ok := r.shapes[name]; !ok && name != "in.x" && !strings.HasPrefix(name, "out.") {
+			t.Fatalf("%s: the mixer has no such tensor", name)
+		}
+	}
+	in := w.Tensors["in.x"]
+	r.capacity = in.Shape[1]
+	for sequence := range slices.Chunk(float64s(in.Data), in.Shape[1]*in.Shape[2]) {
+		x = append(x, slices.Collect(slices.Chunk(sequence, in.Shape[2])))
+	}
+	return r, x
+}
+
+// sameWitness compares the states that the witness has.
+func (r *rig) sameWitness(t *testing.T, what string, got carried, w witness.Witness, limit float64) {
+	t.Helper()
+	for i, s := range r.mixer.State(r.model, r.capacity) {
+		if want := w.Tensors["out.state."+s.Name]; want.Data != nil {
+			near(t, what+": "+s.Name, numbers(got.tensors[i]), float64s(want.Data), limit)
+		}
+	}
+}
+
+func float64s(v []float32) []float64 {
+	out := make([]float64, len(v))
+	for i, f := range v {
+		out[i] = float64(f)
+	}
+	return out
+}

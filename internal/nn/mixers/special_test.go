@@ -13,21 +13,32 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
-// TestWindowIsSoftmax: with γ → 1 and no token out of the window, nothing is left
-// of the linear branch and the mixer is the teacher's, whatever the feature maps.
+// TestWindowIsSoftmax: with γ → 1 nothing is left of the linear branch, because no
+// token is out of the window or because with affine it weighs 1−γ, and the mixer is
+// softmax over what the window sees, whatever the feature maps.
 func TestWindowIsSoftmax(t *testing.T) {
-	const tokens = 24
-	teacher := newRig(t, testModel(), "softmax")
-	r := newRig(t, testModel(), "hedgehog,window=24")
-	maps.Copy(r.values, teacher.values)
-	for h := range r.model.Heads {
-		r.values["mixer.window_factors"][h] = 100
-	}
-	x := r.input(2, tokens)
-	want, _ := teacher.run(t, call{chunk: 16}, x, carried{})
-	for _, how := range []call{{chunk: 16}, {chunk: 64}, {chunk: 16, noState: true}} {
-		got, _ := r.run(t, how, x, carried{})
-		near(t, fmt.Sprintf("%+v", how), got, want, tolerance)
+	for _, tt := range []struct {
+		spec, teacher string
+		tokens        int
+	}{
+		{"hedgehog,window=24", "softmax", 24},
+		{"hedgehog,window=24,terrace", "softmax", 24},
+		{"hedgehog,window=7,affine", "softmax,window=7", 50},
+		{"hedgehog,window=7,sinks=3,affine", "softmax,window=7,sinks=3", 50},
+	} {
+		t.Run(tt.spec, func(t *testing.T) {
+			teacher, r := newRig(t, testModel(), tt.teacher), newRig(t, testModel(), tt.spec)
+			maps.Copy(r.values, teacher.values)
+			for h := range r.model.Heads {
+				r.values["mixer.window_factors"][h] = 100
+			}
+			x := r.input(2, tt.tokens)
+			want, _ := teacher.run(t, call{chunk: 16}, x, carried{})
+			for _, how := range []call{{chunk: 16}, {chunk: 64}, {chunk: 16, noState: true}} {
+				got, _ := r.run(t, how, x, carried{})
+				near(t, fmt.Sprintf("%+v", how), got, want, tolerance)
+			}
+		})
 	}
 }
 

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
@@ -318,6 +320,42 @@ func TestOpenFails(t *testing.T) {
 	r.Data.SeqLen = 4
 	if _, err := distill.NewPlan(r, o); err == nil || !strings.Contains(err.Error(), "linear branch would learn nothing") {
 		t.Errorf("NewPlan() with seq_len as long as the softmax window = %v", err)
+	}
+}
+
+// Each mixer goes the whole way: converted, aligned, distilled, trained on the text,
+// written, and read back.
+func TestEveryMixer(t *testing.T) {
+	dir := workshop(t, `
+teacher: %s
+student: {mixer: set below}
+data: {train: [{path: text.txt}], eval: [{path: text.txt}], seq_len: 12}
+defaults: {batch_size: 2, learning_rate: 1e-3}
+stages:
+  - {name: align, kind: align, train: new+qkv, steps: 1}
+  - {name: distill, kind: distill, train: lora, lora: {r: 2, targets: [all-linear]}, steps: 1}
+  - {name: finetune, kind: finetune, train: all, steps: 1}
+`)
+	for _, name := range arch.Mixers() {
+		t.Run(name, func(t *testing.T) {
+			spec := name
+			if name == arch.Softmax {
+				spec = "softmax,window=4,sinks=1,sink_logit"
+			}
+			final, _, err := run(t, plan(t, dir, distill.Options{Run: filepath.Join(dir, name)}, "student.mixer="+spec), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := convert.Inspect(final)
+			if err != nil || r.Err() != nil || r.Mixers[0].Name != name {
+				t.Errorf("Inspect() = %+v, %v", r, err)
+			}
+			for _, e := range losses(t, filepath.Join(dir, name)) {
+				if e.Nats > 8 { // about ln 300, for a random teacher
+					t.Errorf("%s, step %d: %s has a loss of %.2f nats, want about 5.7", e.Stage, e.Step, e.Model, e.Nats)
+				}
+			}
+		})
 	}
 }
 

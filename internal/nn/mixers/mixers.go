@@ -80,6 +80,9 @@ type Layer struct {
 	// Capacity is the number of tokens that a softmax layer's state holds; needed
 	// with KeepState and for Step.
 	Capacity int
+	// Penalty, unless nil, takes a scalar that Chunked wants added to the loss, with
+	// its weight in it: for mixers that balance a load.
+	Penalty func(term *Node)
 }
 
 // Linear applies one of the layer's linear modules, as "q_proj".

@@ -24,21 +24,21 @@ func TestWitnesses(t *testing.T) {
 	if enginetest.Name() != engine.Default {
 		chunks = []int{16}
 	}
-	witness.Each(t, func(t *testing.T, w witness.Witness) {
-		want, after := w.Tensors["o"], w.Tensors["after"]
-		for _, size := range chunks {
-			o, state := runWitness(t, w, func(in Inputs) (*Node, *Node) { return in.Chunked(size, true) })
-			agree(t, fmt.Sprintf("chunk %d", size), o, want.Data)
-			if after.Data != nil {
-				agree(t, fmt.Sprintf("chunk %d: state", size), state, after.Data)
+	for _, w := range witness.All(t) {
+		t.Run(w.Name, func(t *testing.T) {
+			check := func(what string, form func(in Inputs) (o, after *Node)) {
+				o, after := runWitness(t, w, form)
+				agree(t, what, o, w.Tensors["o"].Data)
+				if want := w.Tensors["after"]; want.Data != nil {
+					agree(t, what+": state", after, want.Data)
+				}
 			}
-		}
-		o, state := runWitness(t, w, steps)
-		agree(t, "steps", o, want.Data)
-		if after.Data != nil {
-			agree(t, "steps: state", state, after.Data)
-		}
-	})
+			for _, size := range chunks {
+				check(fmt.Sprintf("chunk %d", size), func(in Inputs) (*Node, *Node) { return in.Chunked(size, true) })
+			}
+			check("steps", steps)
+		})
+	}
 }
 
 // steps runs token by token, all in one graph.

@@ -23,17 +23,18 @@ type Tensor struct {
 	Data  []float32
 }
 
-// Each runs a test for every file of testdata/witness beside the caller.
-func Each(t *testing.T, test func(t *testing.T, w Witness)) {
-	t.Helper()
+// All reads the files of testdata/witness beside the caller, by name.
+func All(tb testing.TB) []Witness {
+	tb.Helper()
 	paths, err := filepath.Glob("testdata/witness/*.safetensors")
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("list testdata/witness: got %d files (%v), want some", len(paths), err)
+		tb.Fatalf("list testdata/witness: got %d files (%v), want some", len(paths), err)
 	}
+	var all []Witness
 	for _, path := range paths {
-		w := read(t, path)
-		t.Run(w.Name, func(t *testing.T) { test(t, w) })
+		all = append(all, read(tb, path))
 	}
+	return all
 }
 
 func read(tb testing.TB, path string) Witness {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 )
 
 // BenchmarkStep measures one token of a model of 37 M parameters, with its weights
@@ -14,11 +15,10 @@ func BenchmarkStep(b *testing.B) {
 	for _, mixer := range []string{"softmax", "mamba2", "hedgehog,window=16"} {
 		for _, live := range []bool{true, false} {
 			b.Run(fmt.Sprintf("%s/live=%v", mixer, live), func(b *testing.B) {
-				net, store := newModel(b, slices.Repeat([]string{mixer}, 8), map[string]any{
+				net, store := nntest.Random(b, map[string]any{
 					"vocab_size": 16384, "hidden_size": 512, "intermediate_size": 1408,
 					"num_attention_heads": 8, "num_key_value_heads": 4,
-				})
-				defer store.Finalize()
+				}, slices.Repeat([]string{mixer}, 8)...)
 				d := newDecoder(b, infer.Model{Net: net, Store: store, Live: live})
 				s := d.Start(1, 512)
 				defer func() { _ = s.Close() }()

@@ -1,14 +1,12 @@
 package infer_test
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
@@ -176,47 +174,10 @@ func newDecoder(tb testing.TB, m infer.Model) *infer.Decoder {
 // randomModel is a small model with these mixers, all tensors random.
 func randomModel(t *testing.T, layers []string) (nn.Net, *nn.Store) {
 	t.Helper()
-	net, store := newModel(t, layers, map[string]any{
+	return nntest.Random(t, map[string]any{
 		"vocab_size": 48, "hidden_size": 40, "intermediate_size": 56,
 		"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 12,
-	})
-	t.Cleanup(store.Finalize)
-	return net, store
-}
-
-func newModel(tb testing.TB, layers []string, config map[string]any) (nn.Net, *nn.Store) {
-	tb.Helper()
-	config["architectures"] = []string{"LlamaForCausalLM"}
-	config["num_hidden_layers"] = len(layers)
-	text, err := json.Marshal(config)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	m, err := arch.Describe(text)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	m = nntest.WithMixers(tb, m, layers...)
-	store := nn.NewStore()
-	params := nn.NewParams(store, "student")
-	random := rand.New(rand.NewPCG(1, 2))
-	for _, w := range m.Weights() {
-		n := 1
-		for _, d := range w.Shape {
-			n *= d
-		}
-		data := make([]float32, n)
-		for i := range data {
-			data[i] = float32(random.NormFloat64() * 0.3)
-			if w.Group == "norm" {
-				data[i]++
-			}
-		}
-		if err := params.Set(w.Name, w.Shape, data); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return nn.Net{Model: m, Weights: params}, store
+	}, layers...)
 }
 
 func randomIDs(n, vocab int) []int {

@@ -227,7 +227,7 @@ func TestFingerprint(t *testing.T) {
 	}
 	for _, other := range []string{
 		"seed=1", "teacher=./other", "student.keep=all", "data.seq_len=9", "data.train[0].separator=x",
-		"defaults.floor=0.1", "stages[0].name=uno", "stages[1].loss.ce=1", "stages[1].learning_rates={new: 1}",
+		"student.layer_mixers.1=hedgehog", "defaults.floor=0.1", "stages[0].name=uno", "stages[1].loss.ce=1", "stages[1].learning_rates={new: 1}",
 	} {
 		if fingerprint(other) == plain {
 			t.Errorf("%s leaves the fingerprint as it was", other)
@@ -254,6 +254,7 @@ func roundTrip(t *testing.T, r *recipes.Recipe) {
 
 func TestYAML(t *testing.T) {
 	roundTrip(t, parse(t))
+	roundTrip(t, parse(t, "student.layer_mixers.1,3-5=hedgehog,window=16"))
 	roundTrip(t, parse(t, "student=dir", "stages[1].loss={kl: 0, ce: 1}", "stages[1].train=lora", "stages[1].lora={r: 3}", "data.train[0].separator=\"\\n\""))
 	roundTrip(t, parse(t, "stages[1].learning_rates={new: 1}", "defaults={schedule: wsd, decay_steps: 3, weight_decay: 0.1}", "seed=18446744073709551615"))
 }

@@ -8,12 +8,17 @@ import (
 )
 
 func TestParseLayers(t *testing.T) {
-	for text, want := range map[string]string{
-		"0": "0", "1,3-5": "1,3-5", " 5 - 6, 0 ": "0,5-6", "2,1,0": "0-2", "7-7": "7", "0,2,4": "0,2,4",
+	for _, tt := range []struct{ text, want string }{
+		{"0", "0"},
+		{"1,3-5", "1,3-5"},
+		{" 5 - 6, 0 ", "0,5-6"},
+		{"2,1,0", "0-2"},
+		{"7-7", "7"},
+		{"0,2,4", "0,2,4"},
 	} {
-		layers, err := arch.ParseLayers(text)
-		if got := arch.FormatLayers(layers); err != nil || got != want {
-			t.Errorf("ParseLayers(%q) = %q, %v; want %q", text, got, err, want)
+		layers, err := arch.ParseLayers(tt.text)
+		if got := arch.FormatLayers(layers); err != nil || got != tt.want {
+			t.Errorf("ParseLayers(%q) = %q, %v; want %q", tt.text, got, err, tt.want)
 		}
 	}
 	for text, want := range map[string]string{

@@ -29,6 +29,7 @@ type Blocks struct {
 	Count  int // N
 }
 
+// CutInto cuts into blocks of size, or into one where there are fewer tokens.
 func CutInto(tokens, size int) Blocks {
 	size = max(1, min(size, tokens))
 	return Blocks{tokens, size, (tokens + size - 1) / size}

@@ -23,9 +23,10 @@ func (in Inputs) additive(size int, keep bool) (o, after *Node) {
 		return c.Join(o), nil
 	}
 	states := StatesAt(in.first(), ops.AtB(d.write(k), v), perBlock(d.whole()))
-	o = Add(o, ops.AB(d.read(q, own), ops.Span(states, 2, 0, c.Count)))
+	before, last := split(states, 2, c.Count)
+	o = Add(o, ops.AB(d.read(q, own), before))
 	if keep {
-		after = Squeeze(ops.Span(states, 2, c.Count, c.Count+1), 2)
+		after = Squeeze(last, 2)
 	}
 	return c.Join(o), after
 }

@@ -35,8 +35,7 @@ func halve(log *Node) []half {
 	for n := 1; n < p; n *= 2 {
 		last := runs[len(runs)-1]
 		early, late := pair(last.upTo)
-		_, lateAfter := pair(last.after)
-		earlyAfter, _ := pair(last.after)
+		earlyAfter, lateAfter := pair(last.after)
 		axis := early.Rank() - 2
 		earlyWhole := ops.Span(early, axis, n-1, n)
 		lateWhole := ops.Span(late, axis, n-1, n)
@@ -54,7 +53,8 @@ func pair(x *Node) (early, late *Node) {
 	dims := x.Shape().Dimensions
 	r := len(dims)
 	both := Reshape(x, dimensions(dims[:r-3], dims[r-3]/2, 2, dims[r-2], dims[r-1])...)
-	return Squeeze(ops.Span(both, r-2, 0, 1), r-2), Squeeze(ops.Span(both, r-2, 1, 2), r-2)
+	early, late = split(both, r-2, 1)
+	return Squeeze(early, r-2), Squeeze(late, r-2)
 }
 
 // halvedScores is scores for decays of rows.

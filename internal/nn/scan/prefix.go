@@ -69,8 +69,9 @@ func statesAt(first, written, log *Node) *Node {
 	} else {
 		starts = statesAt(first, Reshape(whole, r, groups, f), d.whole())
 	}
-	begin := Reshape(ops.Span(starts, 1, 0, groups), r, groups, 1, f)
+	begin, last := split(starts, 1, groups)
+	begin = Reshape(begin, r, groups, 1, f)
 	inside := Add(d.read(begin, before), ops.AB(weights, written))
 	inside = ops.Span(Reshape(inside, r, groups*size, f), 1, 0, n)
-	return Concatenate([]*Node{inside, ops.Span(starts, 1, groups, groups+1)}, 1)
+	return Concatenate([]*Node{inside, last}, 1)
 }

@@ -74,6 +74,8 @@ var mixerRows = map[string]mixerRow{
 				return fmt.Sprintf("groups is %d, want a divisor of the %d heads", g, m.Heads)
 			case g > 0 && x.Bool("rope"):
 				return "rope turns the teacher's queries and keys, which groups replaces: want one or the other"
+			case !x.Bool("learn_a") && x.Text("decay") == "sigmoid":
+				return "learn_a does nothing with decay=sigmoid, which has no A"
 			}
 			return ""
 		},
@@ -86,7 +88,7 @@ var mixerRows = map[string]mixerRow{
 	"lightning": {
 		doc:    "a decay per head that does not depend on the input, rotary positions kept",
 		source: "Lightning Attention-2, Qin et al. 2024, arXiv:2401.04658; RetNet, arXiv:2307.08621; HALO, arXiv:2601.22156",
-		options: frame{qkNorm: None, rope: true, norm: Before, gate: Sigmoid}.options(
+		options: frame{qkNorm: RMS, rope: true, norm: Before, gate: Sigmoid}.options(
 			Option{Name: "decay", Default: "slopes", Choices: []string{"slopes", "retnet", "learnt"}, Doc: "exp(-2^(-8(h+1)/H)), 1-2^(-5-h), or learnt from the slopes"},
 		),
 		weights: func(m *Model, x Mixer) []Weight {
@@ -109,6 +111,12 @@ var mixerRows = map[string]mixerRow{
 			Option{Name: "activation", Default: "softmax", Choices: []string{None, "softmax"}, Doc: "of queries and keys in the recurrence"},
 			Option{Name: "window", Default: 64, Doc: "newest keys that the softmax half of the output sees, rotated; 0: no such half"},
 		),
+		check: func(_ *Model, x Mixer) string {
+			if x.Text("decay_from") == "key" && x.Int("decay_rank") != 16 {
+				return "decay_rank does nothing without decay_from=input"
+			}
+			return ""
+		},
 		weights: glaWeights,
 		state: func(m *Model, x Mixer, capacity int) []State {
 			s := []State{memory(m)}
@@ -140,7 +148,7 @@ var mixerRows = map[string]mixerRow{
 			Option{Name: "allow_neg_eigval", Default: false, Doc: "β up to 2 instead of 1: the state can change sign"},
 			Option{Name: "beta_bias", Default: false, Doc: "the projection of β has a bias"},
 		),
-		check: unitKeys,
+		check:   unitKeys,
 		weights: gatedDeltaWeights,
 		state:   memoryAndConv,
 	},

@@ -9,12 +9,14 @@ import (
 )
 
 // lightning is linear attention with a decay per head that no input changes. Rotary
-// positions stay, so that the teacher's queries and keys mean what they meant. Per
-// head,
+// positions stay, so that the teacher's queries and keys mean what they meant. HALO
+// adds a norm to them where the teacher has none, and so does qk_norm here: the same
+// steps of training then come much nearer to the teacher. Per head,
 //
-//	S_t = λ_h S_{t−1} + k_t v_tᵀ
-//	o_t = S_tᵀ q_t / √D
-//	y_t = RMSNorm(o_t) ⊙ σ(W_g·u_t)
+//	q, k = rotated RMSNorm(W_q·u), RMSNorm(W_k·u)
+//	S_t  = λ_h S_{t−1} + k_t v_tᵀ
+//	o_t  = S_tᵀ q_t / √D
+//	y_t  = RMSNorm(o_t) ⊙ σ(W_g·u_t)
 //
 // with one of these decays, h counting from 0:
 //

@@ -148,7 +148,12 @@ var mixerRows = map[string]mixerRow{
 			Option{Name: "allow_neg_eigval", Default: false, Doc: "β up to 2 instead of 1: the state can change sign"},
 			Option{Name: "beta_bias", Default: false, Doc: "the projection of β has a bias"},
 		),
-		check:   unitKeys,
+		check: func(m *Model, x Mixer) string {
+			if x.Text("decay") == "head" && x.Int("decay_rank") > 0 {
+				return "decay_rank does nothing without decay=channel"
+			}
+			return unitKeys(m, x)
+		},
 		weights: gatedDeltaWeights,
 		state:   memoryAndConv,
 	},

@@ -20,8 +20,8 @@ import (
 //
 // State: memory S [B, H, D(k), D(v)]; conv as the frame has it.
 //
-// Cost: that of scan's delta rule, O(T·(C+D)·D) per head with blocks of C tokens. A
-// step: O(D²).
+// Cost: that of scan's delta rule, O(T·(C²+C·D+D²)) per head with blocks of C tokens,
+// the C² for an inverse in each block. A step: O(D²).
 //
 // Source: Yang et al. 2024, arXiv:2406.06484; fla's DeltaNet, whose layout this is;
 // allow_neg_eigval: Grazzi et al. 2024, arXiv:2411.12537.

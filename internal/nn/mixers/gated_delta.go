@@ -18,7 +18,8 @@ import (
 //
 // State: memory S [B, H, D(k), D(v)]; conv as the frame has it.
 //
-// Cost: as delta; decays of dimensions cost log₂ C products more in a block.
+// Cost: as delta; with decays of dimensions the products of keys and queries in a
+// block are log₂ C smaller ones each.
 //
 // Source: Yang et al. 2024, arXiv:2412.06464, in the layout of Qwen3.5; KDA: Kimi
 // Linear, arXiv:2510.26692.

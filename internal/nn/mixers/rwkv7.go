@@ -27,12 +27,13 @@ import (
 //
 // State: memory S [B, H, D(k), D(v)]; conv as the frame has it.
 //
-// Cost: that of scan's general rule, O(T·(C+D)·D) per head with blocks of C tokens,
-// log₂ C times for the products within a block. A step: O(D²).
+// Cost: that of scan's general rule, O(T·(C²+C·D+D²)) per head with blocks of C tokens
+// and twice the products of delta in a block. A step: O(D²).
 //
 // Source: Goldstein et al. 2025, arXiv:2505.03005, and its released code
-// (RWKV7Attention, where qk go through RoPE with use_pos_emb: 1 and balance is the
-// switch balance_state); Peng et al. 2025, arXiv:2503.14456.
+// (TMix_qwen2rwkv7: rope is its use_pos_emb, on in the released configurations, balance
+// its balance_state); Peng et al. 2025, arXiv:2503.14456. The length of κ̂ is
+// √(Σ+1e-6), as in flash-linear-attention's RWKV7Attention.
 type rwkv7 struct{}
 
 var _ Mixer = rwkv7{}

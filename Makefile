@@ -64,6 +64,7 @@ golden:
 	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) $(PKG)
 
 # torch of PyPI comes with CUDA, some GB, which fla's Triton wants to be importable.
+# The witnesses of hedgehog are remade with LOLCATS=<checkout of lolcats> only.
 golden-mixers:
 	python3 -m venv .cache/golden
 	.cache/golden/bin/pip install --quiet -r tools/golden/requirements.txt

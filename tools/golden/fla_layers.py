@@ -165,20 +165,21 @@ def delta_layers():
         weights = {"mixer.b_proj.weight": net.b_proj.weight, "mixer.norm.weight": net.o_norm.weight} | convolutions(net)
         if gate:
             weights["mixer.g_proj.weight"] = net.g_proj.weight
-        write(name, "delta,allow_neg_eigval" if gate else "delta,gate=none", sizes(), net, weights)
+        write(name, "delta,conv=4,qk_norm=l2,norm=before" + (",allow_neg_eigval,gate=silu" if gate else ""), sizes(), net, weights)
 
 
 def gated_delta_layers():
     net = randomise(gated_deltanet.GatedDeltaNet(hidden_size=HIDDEN, head_dim=DIM, num_heads=HEADS, expand_v=1, conv_bias=True,
                                                  allow_neg_eigval=True, conv_size=3), 13)
-    write("gated-delta-fla", "gated-delta,allow_neg_eigval,conv=3,conv_bias", sizes(), net,
+    write("gated-delta-fla", "gated-delta,allow_neg_eigval,conv=3,conv_bias,qk_norm=l2,norm=before,gate=silu", sizes(), net,
           {"mixer.A_log": net.A_log, "mixer.dt_bias": net.dt_bias, "mixer.a_proj.weight": net.a_proj.weight,
            "mixer.b_proj.weight": net.b_proj.weight, "mixer.g_proj.weight": net.g_proj.weight,
            "mixer.norm.weight": net.o_norm.weight} | convolutions(net))
 
     net = randomise(kda.KimiDeltaAttention(hidden_size=HIDDEN, head_dim=DIM, num_heads=HEADS, allow_neg_eigval=True), 14)
     net.g_proj[1].bias.zero_()
-    write("gated-delta-kda", f"gated-delta,decay=channel,allow_neg_eigval,gate=sigmoid,gate_rank={DIM}", sizes(), net,
+    spec = f"gated-delta,decay=channel,allow_neg_eigval,conv=4,qk_norm=l2,norm=before,gate=sigmoid,gate_rank={DIM}"
+    write("gated-delta-kda", spec, sizes(), net,
           {"mixer.A_log": net.A_log, "mixer.dt_bias": net.dt_bias, "mixer.a_proj.0.weight": net.f_proj[0].weight,
            "mixer.a_proj.1.weight": net.f_proj[1].weight, "mixer.b_proj.weight": net.b_proj.weight,
            "mixer.g_proj.0.weight": net.g_proj[0].weight, "mixer.g_proj.1.weight": net.g_proj[1].weight,
@@ -187,7 +188,7 @@ def gated_delta_layers():
 
 def lightning_layers():
     net = randomise(multiscale_retention.MultiScaleRetention(hidden_size=HIDDEN, expand_v=1, num_heads=HEADS, num_kv_heads=2), 15)
-    write("lightning-retnet", "lightning,decay=retnet,gate=silu", sizes(2), net,
+    write("lightning-retnet", "lightning,decay=retnet,rope,norm=before,gate=silu", sizes(2), net,
           {"mixer.g_proj.weight": net.g_proj.weight, "mixer.norm.weight": net.g_norm_swish_gate.weight})
 
 
@@ -201,12 +202,12 @@ def hedgehog_layers():
         if kind == "t2r":
             net.feature_map_q, net.feature_map_k = (T2RFeatureMap(DIM, features, bias=True) for _ in "qk")
         randomise(net, 16)
-        tensors, spec = {}, "hedgehog,rope=false,feature_map=elu"
+        tensors, spec = {}, "hedgehog,feature_map=elu"
         for p in "qk":
             if kind == "elu":
                 tensors[f"mixer.feature_map_{p}.weight"] = torch.eye(DIM).expand(HEADS, DIM, DIM)
                 continue
-            spec = f"hedgehog,rope=false,feature_map=relu,map_bias,feature_dim={features}"
+            spec = f"hedgehog,feature_map=relu,map_bias,feature_dim={features}"
             linear = getattr(net, f"feature_map_{p}").layer
             linear.bias.abs_()  # fla gives 0 for a query without features, LoLCATs a mean of the values
             tensors[f"mixer.feature_map_{p}.weight"] = linear.weight.T.expand(HEADS, DIM, features)
@@ -228,7 +229,7 @@ def rwkv7_layers():
     for ours, lora in (("w_proj", net.w_lora), ("a_proj", net.a_lora)):
         weights |= {f"mixer.{ours}.0.weight": lora.lora[0].weight, f"mixer.{ours}.1.weight": lora.lora[2].weight,
                     f"mixer.{ours}.1.bias": lora.lora[2].bias}
-    write("rwkv7-fla", f"rwkv7,rope=false,balance=false,bonus,norm=none,gate=none,rank={rank}", sizes(), net, weights,
+    write("rwkv7-fla", f"rwkv7,balance=false,bonus,rank={rank}", sizes(), net, weights,
           "first layer, without token shift, GroupNorm and gate, which ours has not; the class does not scale its queries")
 
 

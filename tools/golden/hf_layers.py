@@ -61,6 +61,7 @@ def delta_layer(name, spec, net, config, qkv, groups, model, source, more, note=
     layer(name, spec, model, SOURCE + source, weights | tensors | more(net), x, heads, {"memory": memory, "conv": conv}, note)
 
 
+GATED = "gated-delta,conv=4,qk_norm=l2,norm=before,gate=silu"
 LINEAR = ["linear_attention", "full_attention"]
 
 
@@ -71,7 +72,7 @@ def qwen35():
         head_dim=8, linear_num_key_heads=HEADS, linear_num_value_heads=HEADS, linear_key_head_dim=DIM,
         linear_value_head_dim=DIM, linear_conv_kernel_dim=4, rms_norm_eps=1e-6, vocab_size=8)
     net = randomise(m.Qwen3_5GatedDeltaNet(config, 0), 1)
-    delta_layer("gated-delta-qwen35", "gated-delta", net, config, net.in_proj_qkv.weight.detach().split(WIDTH), 2, sizes(kv_heads=2),
+    delta_layer("gated-delta-qwen35", GATED, net, config, net.in_proj_qkv.weight.detach().split(WIDTH), 2, sizes(kv_heads=2),
                 "Qwen3_5GatedDeltaNet", lambda n: {
                     "mixer.A_log": n.A_log, "mixer.dt_bias": n.dt_bias, "mixer.a_proj.weight": n.in_proj_a.weight,
                     "mixer.b_proj.weight": n.in_proj_b.weight, "mixer.g_proj.weight": n.in_proj_z.weight,
@@ -86,7 +87,7 @@ def olmo():
         linear_conv_kernel_dim=4, linear_allow_neg_eigval=True, vocab_size=8, pad_token_id=0)
     net = randomise(m.OlmoHybridGatedDeltaNet(config, 0), 2)
     qkv = [p.weight.detach() for p in (net.q_proj, net.k_proj, net.v_proj)]
-    delta_layer("gated-delta-olmo", "gated-delta,allow_neg_eigval", net, config, qkv, HEADS, sizes(eps=1e-5),
+    delta_layer("gated-delta-olmo", GATED + ",allow_neg_eigval", net, config, qkv, HEADS, sizes(eps=1e-5),
                 "OlmoHybridGatedDeltaNet", lambda n: {
                     "mixer.A_log": n.A_log, "mixer.dt_bias": n.dt_bias, "mixer.a_proj.weight": n.a_proj.weight,
                     "mixer.b_proj.weight": n.b_proj.weight, "mixer.g_proj.weight": n.g_proj.weight,
@@ -100,7 +101,7 @@ def kimi():
         linear_num_heads=HEADS, linear_conv_kernel_dim=4, rms_norm_eps=1e-5, vocab_size=8, pad_token_id=0)
     net = randomise(m.KimiLinearDeltaAttention(config, 0), 3)
     qkv = [p.weight.detach() for p in (net.q_proj, net.k_proj, net.v_proj)]
-    spec = f"gated-delta,decay=channel,gate=sigmoid,gate_rank={DIM}"
+    spec = f"gated-delta,decay=channel,conv=4,qk_norm=l2,norm=before,gate=sigmoid,gate_rank={DIM}"
     delta_layer("gated-delta-kimi", spec, net, config, qkv, 2, sizes(kv_heads=2, eps=1e-5),
                 "KimiLinearDeltaAttention", lambda n: {
                     "mixer.A_log": n.forget_gate.A_log.flatten(), "mixer.dt_bias": n.forget_gate.dt_bias,
@@ -131,7 +132,7 @@ def granite():
     z, v, b, c, weights = mamba_parts(net, n)
     weights |= {"v_proj.weight": v, "mixer.B_proj.weight": b, "mixer.C_proj.weight": c, "mixer.g_proj.weight": z,
                 "mixer.norm.weight": net.norm.weight}
-    layer("mamba2-granite", f"mamba2,groups=1,state_dim={n},conv=4,skip,norm=after,norm_width=full",
+    layer("mamba2-granite", f"mamba2,groups=1,state_dim={n},conv=4,conv_bias,skip,norm=after,norm_width=full,gate=silu",
           sizes(eps=1e-5, hidden=config.hidden_size), SOURCE + "GraniteMoeHybridMambaLayer", weights, x, heads,
           {"memory": memory, "conv": conv})
 
@@ -163,14 +164,14 @@ def mamba2():
             weights |= {"v_proj.weight": v.unflatten(0, (HEADS, DIM))[::2].flatten(0, 1),
                         "k_proj.weight": b.unflatten(0, (HEADS, DIM))[::2].flatten(0, 1), "q_proj.weight": c,
                         "mixer.g_proj.weight": z, "mixer.norm.weight": net.norm.weight[:DIM]}
-            layer("mamba2-mambainllama", "mamba2,conv=4,skip,norm=after", sizes(kv_heads=2, eps=1e-5, hidden=hidden),
+            layer("mamba2-mambainllama", "mamba2,conv=4,conv_bias,skip,norm=after,gate=silu", sizes(kv_heads=2, eps=1e-5, hidden=hidden),
                   SOURCE + "Mamba2Mixer, n_groups = heads", weights, x, heads, {"memory": memory, "conv": conv},
                   "heads of a group are alike in x and B, as MambaInLlama repeats them; its in_proj writes q and k as C and B")
             continue
         cache = DynamicCache(config=config)
         _, y = before(net.norm, lambda: net(x, cache_params=cache))
         weights |= {"v_proj.weight": v, "mixer.B_proj.weight": b, "mixer.C_proj.weight": c}
-        layer("mamba2-groups", f"mamba2,groups=2,state_dim={n},conv=4,skip,norm=none,gate=none", sizes(eps=1e-5, hidden=hidden),
+        layer("mamba2-groups", f"mamba2,groups=2,state_dim={n},conv=4,conv_bias,skip", sizes(eps=1e-5, hidden=hidden),
               SOURCE + "Mamba2Mixer, n_groups = 2", weights, x, y, {"memory": cache.layers[0].recurrent_states[0]},
               "out.heads is what the class gives its norm, whose groups ours cannot say")
 
@@ -187,7 +188,7 @@ def minimax():
     weights = {f"{p}_proj.weight": qkv[:, i].flatten(0, 1) for i, p in enumerate("qkv")}
     weights |= {"mixer.conv1d.weight": torch.ones(3 * WIDTH, 1, 1), "mixer.log_rate": net.slope_rate.flatten().log(),
                 "mixer.g_proj.weight": net.output_gate.weight, "mixer.norm.weight": net.norm.weight}
-    layer("lightning-minimax", "lightning,decay=learnt,rope=false,conv=1,norm_width=full", sizes(eps=net.norm.variance_epsilon / DIM),
+    layer("lightning-minimax", "lightning,decay=learnt,conv=1,norm=before,norm_width=full,gate=sigmoid", sizes(eps=net.norm.variance_epsilon / DIM),
           SOURCE + "MiniMaxLightningAttention", weights, x, heads, {"memory": memory},
           "SiLU of q, k, v is a convolution of width 1; the class does not scale by D^-1/2, which its norm takes out "
           "again but for eps, here divided by D; its slopes shrink with depth, so they are given as learnt")

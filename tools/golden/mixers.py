@@ -12,6 +12,7 @@ import torch
 
 import fla_layers
 import hf_layers
+import lolcats_layers
 import recurrences
 import softmax_layers
 
@@ -21,3 +22,4 @@ if __name__ == "__main__":
     hf_layers.main()
     fla_layers.main()
     softmax_layers.main()
+    lolcats_layers.main()

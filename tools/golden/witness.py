@@ -57,18 +57,35 @@ def kernel(name, rule, source, note="", **tensors):
     write(KERNELS / f"{name}.safetensors", tensors, {"kernel": rule, "source": source, "note": note})
 
 
-def layer(name, spec, model, source, weights, x, heads, state=None, note="", tolerance=""):
+# FRAME is what all mixers but softmax share, off: what a witness is of does not
+# change when the default of a mixer does.
+FRAME = {"conv": "0", "qk_norm": "none", "rope": "false", "norm": "none", "gate": "none"}
+
+
+def explicit(spec):
+    """The spec with every switch of the frame said."""
+    name, *options = spec.split(",")
+    if name == "softmax":
+        return spec
+    given = dict(o.split("=") if "=" in o else (o, "true") for o in options)
+    if "conv" in given:
+        given = {"conv_bias": "false"} | given
+    return ",".join([name] + [k if v == "true" else f"{k}={v}" for k, v in sorted((FRAME | given).items())])
+
+
+def layer(name, spec, model, source, weights, x, heads, state=None, note="", form=""):
     """A whole layer up to its output projection.
 
-    spec is ours, as --mixer takes it; weights are named as our tensors relative
-    to the attention prefix; state maps our state's names to [B, ...].
+    spec is ours, as --mixer takes it, with what is on of the frame; weights are named as our tensors relative
+    to the attention prefix; state maps our state's names to [B, ...]; form is
+    "training" for heads that only a call without a state gives.
     """
     tensors = {"in.x": x, "out.heads": heads, **weights}
     for key, value in (state or {}).items():
         tensors["out.state." + key] = value
-    metadata = {"mixer": spec, "model": json.dumps(model), "source": source, "note": note}
-    if tolerance:
-        metadata["tolerance"] = tolerance
+    metadata = {"mixer": explicit(spec), "model": json.dumps(model), "source": source, "note": note}
+    if form:
+        metadata["form"] = form
     write(LAYERS / f"{name}.safetensors", tensors, metadata)
 
 

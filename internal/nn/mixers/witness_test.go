@@ -15,21 +15,29 @@ import (
 // TestWitnesses holds every form of a mixer against layers of transformers and of
 // flash-linear-attention, the class of each in its file's metadata.
 func TestWitnesses(t *testing.T) {
+	chunks := []int{16, 64}
+	if compiles {
+		chunks = chunks[:1]
+	}
 	for _, w := range witness.All(t) {
 		t.Run(w.Name, func(t *testing.T) {
 			r, x := witnessRig(t, w)
 			limit := witnessTolerance(t, w)
 			want := float64s(w.Tensors["out.heads"].Data)
+			near(t, "oracle in training", r.training(x), want, limit)
+			for _, size := range chunks {
+				got, _ := r.run(t, call{chunk: size, noState: true}, x, carried{})
+				near(t, fmt.Sprintf("chunk %d in training", size), got, want, limit)
+			}
+			if w.Metadata["form"] == "training" {
+				return
+			}
 			heads, states := r.oracle(x)
 			near(t, "oracle", heads, want, limit)
 			for i, s := range r.mixer.State(r.model, r.capacity) {
 				if state := w.Tensors["out.state."+s.Name]; state.Data != nil {
 					near(t, "oracle: "+s.Name, states[i], float64s(state.Data), limit)
 				}
-			}
-			chunks := []int{16, 64}
-			if compiles {
-				chunks = chunks[:1]
 			}
 			for _, size := range chunks {
 				got, c := r.run(t, call{chunk: size}, x, carried{})
@@ -46,6 +54,20 @@ func TestWitnesses(t *testing.T) {
 			near(t, "steps", got, inTime(want, len(x), len(x[0])), limit)
 			r.sameWitness(t, "steps", c, w, limit)
 		})
+	}
+}
+
+// TestEveryMixerHasAWitness: somebody else's code agrees with each of them.
+func TestEveryMixerHasAWitness(t *testing.T) {
+	seen := map[string]bool{}
+	for _, w := range witness.All(t) {
+		name, _, _ := strings.Cut(w.Metadata["mixer"], ",")
+		seen[name] = true
+	}
+	for _, name := range arch.Mixers() {
+		if !seen[name] {
+			t.Errorf("mixer %s: got no witness, want one", name)
+		}
 	}
 }
 

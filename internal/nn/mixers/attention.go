@@ -87,7 +87,11 @@ func (a attention) causal(q, k, v, before *Node, block int) *Node {
 	for at := 0; at < t; at += block {
 		to, keys := min(at+block, t), s
 		if before == nil {
-			keys = to
+			// Few sizes rather than the least: engines keep freed memory for arrays of the
+			// same size.
+			for keys = block; keys < to; keys *= 2 {
+			}
+			keys = min(keys, s)
 		}
 		index := shapes.Make(dtypes.Int32, to-at, keys)
 		last := Iota(q.Graph(), index, 0)

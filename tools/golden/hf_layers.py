@@ -177,21 +177,27 @@ def mamba2():
 
 
 def minimax():
+    """Lightning attention, with slopes that shrink with depth, given as learnt, and
+    at the one depth where they are those of the paper."""
     m = torch_only("minimax")
-    config = m.MiniMaxConfig(
-        hidden_size=HIDDEN, num_hidden_layers=3, layer_types=["linear_attention"] * 2 + ["full_attention"], head_dim=DIM,
-        num_attention_heads=HEADS, num_key_value_heads=2, block_size=16, vocab_size=8, hidden_act="silu")
-    net = randomise(m.MiniMaxLightningAttention(config, 1), 6)
-    x = draw(10, BATCH, TOKENS, HIDDEN)
-    qkv = net.qkv_proj.weight.detach().unflatten(0, (HEADS, 3, DIM))
-    (_, memory), heads = before(net.out_proj, lambda: net(x, None, None))
-    weights = {f"{p}_proj.weight": qkv[:, i].flatten(0, 1) for i, p in enumerate("qkv")}
-    weights |= {"mixer.conv1d.weight": torch.ones(3 * WIDTH, 1, 1), "mixer.log_rate": net.slope_rate.flatten().log(),
-                "mixer.g_proj.weight": net.output_gate.weight, "mixer.norm.weight": net.norm.weight}
-    layer("lightning-minimax", "lightning,decay=learnt,conv=1,norm=before,norm_width=full,gate=sigmoid", sizes(eps=net.norm.variance_epsilon / DIM),
-          SOURCE + "MiniMaxLightningAttention", weights, x, heads, {"memory": memory},
-          "SiLU of q, k, v is a convolution of width 1; the class does not scale by D^-1/2, which its norm takes out "
-          "again but for eps, here divided by D; its slopes shrink with depth, so they are given as learnt")
+    for name, decay, layers in (("lightning-minimax", "learnt", 3), ("lightning-slopes", "slopes", 100001)):
+        config = m.MiniMaxConfig(
+            hidden_size=HIDDEN, num_hidden_layers=3, layer_types=["linear_attention"] * 2 + ["full_attention"], head_dim=DIM,
+            num_attention_heads=HEADS, num_key_value_heads=2, block_size=16, vocab_size=8, hidden_act="silu")
+        config.num_hidden_layers = layers  # factor of the slopes: 1 - 1/(layers - 1) + 1e-5
+        net = randomise(m.MiniMaxLightningAttention(config, 1), 6)
+        x = draw(10, BATCH, TOKENS, HIDDEN)
+        qkv = net.qkv_proj.weight.detach().unflatten(0, (HEADS, 3, DIM))
+        (_, memory), heads = before(net.out_proj, lambda: net(x, None, None))
+        weights = {f"{p}_proj.weight": qkv[:, i].flatten(0, 1) for i, p in enumerate("qkv")}
+        weights |= {"mixer.conv1d.weight": torch.ones(3 * WIDTH, 1, 1), "mixer.g_proj.weight": net.output_gate.weight,
+                    "mixer.norm.weight": net.norm.weight}
+        if decay == "learnt":
+            weights["mixer.log_rate"] = net.slope_rate.flatten().log()
+        layer(name, f"lightning,decay={decay},conv=1,norm=before,norm_width=full,gate=sigmoid",
+              sizes(eps=net.norm.variance_epsilon / DIM), SOURCE + "MiniMaxLightningAttention", weights, x, heads,
+              {"memory": memory}, "SiLU of q, k, v is a convolution of width 1; the class does not scale by D^-1/2, "
+              "which its norm takes out again but for eps, here divided by D")
 
 
 def main():

@@ -10,6 +10,7 @@ The files are committed; this runs only when they must change.
 
 import torch
 
+import composed
 import fla_layers
 import hf_layers
 import lolcats_layers
@@ -22,4 +23,5 @@ if __name__ == "__main__":
     hf_layers.main()
     fla_layers.main()
     softmax_layers.main()
+    composed.main()
     lolcats_layers.main()

@@ -95,13 +95,13 @@ func specs(t *testing.T) []string {
 			}
 		}
 		for found, tries := 0, 0; found < 60 && tries < 600; tries++ {
-			spec := name
+			parts := []string{name}
 			for _, o := range options {
 				if v := values(o); rng.IntN(2) == 0 {
-					spec += "," + o.Name + "=" + v[rng.IntN(len(v))]
+					parts = append(parts, o.Name+"="+v[rng.IntN(len(v))])
 				}
 			}
-			if add(spec) {
+			if add(strings.Join(parts, ",")) {
 				found++
 			}
 		}

@@ -11,7 +11,7 @@ from torch import nn
 
 warnings.filterwarnings("ignore")
 
-from fla.layers import delta_net, gated_deltanet, gla, kda, linear_attn, multiscale_retention, rwkv7
+from fla.layers import delta_net, gated_deltanet, gla, kda, linear_attn, mom, multiscale_retention, rwkv7
 from fla.modules import FusedRMSNormGated, RMSNorm, ShortConvolution
 from fla.modules.feature_map import T2RFeatureMap
 from fla.modules.norm.layernorm import rms_norm_ref
@@ -88,10 +88,25 @@ def run_rwkv7(r, w, k, v, kk, a, scale=1.0, **_):
     return kept(o.transpose(1, 2), state)
 
 
+def one_by_one(run, x, cu_seqlens):
+    """Runs the sequences that lie behind each other in a batch of one."""
+    if cu_seqlens is None:
+        return [run(x)]
+    ends = cu_seqlens.tolist()
+    return [run([u[:, i:j] for u in x]) for i, j in zip(ends, ends[1:])]
+
+
+def run_mom(q, k, v, g, beta, cu_seqlens=None, **_):
+    run = lambda x: naive_recurrent_gated_delta_rule(*x, output_final_state=True)
+    all = one_by_one(run, [l2(q), l2(k), v, beta, g], cu_seqlens)
+    return kept(torch.cat([o for o, _ in all], 1), torch.cat([state for _, state in all]))
+
+
 def shim():
     """Puts the references where the layers call Triton."""
-    def convolve(self, x, **_):
-        y = nn.Conv1d.forward(self, x.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2)
+    def convolve(self, x, cu_seqlens=None, **_):
+        causal = lambda x: nn.Conv1d.forward(self, x[0].transpose(1, 2))[..., : x[0].shape[1]].transpose(1, 2)
+        y = torch.cat(one_by_one(causal, [x], cu_seqlens), 1)
         return (F.silu(y) if self.activation else y), None
 
     def gated(self, x, g, **_):
@@ -112,6 +127,7 @@ def shim():
     gated_deltanet.fused_recurrent_gated_delta_rule = run_gated_delta
     gated_deltanet.GatedDeltaNet._use_fused_qkv_conv = lambda *_, **__: False
     kda.fused_recurrent_kda = run_kda
+    mom.fused_recurrent_gated_delta_rule = run_mom
     multiscale_retention.fused_recurrent_retention = run_retention
     linear_attn.fused_recurrent_linear_attn = run_linear
     rwkv7.token_shift = lambda x, *_, **__: (token_shift_ref(x), None)
@@ -126,12 +142,12 @@ def sizes(kv_heads=HEADS, eps=1e-5):
             "norm_eps": eps, "qkv_bias": False}
 
 
-def write(name, spec, model, net, weights, note=""):
+def write(name, spec, model, net, weights, note="", memory=lambda states: states[-1]):
     """Runs a layer and writes it; weights maps our names to the class's tensors."""
     x = draw(len(name), BATCH, TOKENS, HIDDEN)
     states.clear()
     _, heads = before(net.o_proj, lambda: net(x))
-    state = {"memory": states[-1]} if states and isinstance(states[-1], torch.Tensor) else {}
+    state = {"memory": memory(states)} if states and isinstance(states[-1], torch.Tensor) else {}
     qkv = {f"{p}_proj.weight": getattr(net, f"{p}_proj").weight for p in "qkv" if hasattr(net, f"{p}_proj")}
     layer(name, spec, model, SOURCE + type(net).__name__, qkv | weights, x, heads, state, note)
 
@@ -233,6 +249,26 @@ def rwkv7_layers():
           "first layer, without token shift, GroupNorm and gate, which ours has not; the class does not scale its queries")
 
 
+def mom_layers():
+    # The class sorts tokens by their memory with torch's argsort, which may reorder those
+    # of one memory, and on a CPU does: the recurrence would run out of order.
+    argsort = torch.Tensor.argsort
+    torch.Tensor.argsort = lambda self: argsort(self, stable=True)
+    for name, top, shared in (("mom-fla", 2, True), ("mom-fla-one", 1, False)):
+        count = 3
+        net = randomise(mom.MomAttention(hidden_size=HIDDEN, head_dim=DIM, num_heads=HEADS, expand_v=1, num_memories=count,
+                                         topk=top, shared_mem=shared, single_kv_proj=True, conv_size=1), 18)
+        write(name, f"mom,memories={count},top_k={top},shared={str(shared).lower()},conv=1,qk_norm=l2,norm=before,gate=silu",
+              sizes(), net,
+              {"k_proj.weight": net.shared_k.weight, "v_proj.weight": net.shared_v.weight, "mixer.router.weight": net.gate.weight,
+               "mixer.A_log": net.A_log, "mixer.dt_bias": net.dt_bias, "mixer.a_proj.weight": net.shared_a.weight,
+               "mixer.b_proj.weight": net.shared_b.weight, "mixer.g_proj.weight": net.g_proj.weight,
+               "mixer.norm.weight": net.o_norm.weight} | convolutions(net),
+              "one projection for all memories; a convolution of width 1, for the class's sees the tokens of a memory only",
+              lambda states: torch.cat([s.unflatten(0, (-1, BATCH)) for s in states]).transpose(0, 1))
+    torch.Tensor.argsort = argsort
+
+
 def main():
     torch.manual_seed(0)
     shim()
@@ -242,3 +278,4 @@ def main():
     lightning_layers()
     hedgehog_layers()
     rwkv7_layers()
+    mom_layers()

@@ -1,6 +1,12 @@
 """Witnesses of hedgehog from the functions that LoLCATs released. They are in no
-package: LOLCATS names a checkout of github.com/HazyResearch/lolcats at 375df84, and
-without it the files stay as they are.
+package: LOLCATS names a checkout of github.com/HazyResearch/lolcats, and without it
+the files stay as they are.
+
+The committed files were not made from a checkout, GitHub being out of reach: the
+functions were retyped, without their comments, from stored versions of three files
+(VERSIONS), which need not be those of the newest commit. That is weaker evidence than
+the other witnesses are: a slip in retyping could hide one of ours. Run it on a real
+checkout when there is one, and change SOURCE.
 """
 
 import ast
@@ -13,7 +19,8 @@ import torch
 
 from witness import BATCH, TOKENS, draw, layer, torch_only
 
-SOURCE = "HazyResearch/lolcats@375df84 hybrid_attention_quadratic, "
+VERSIONS = {"sw": "1c9fea8", "tk": "02f198d", "feature_map": "4b003f6"}
+SOURCE = "retyped from HazyResearch/lolcats, not run from a checkout: "
 HIDDEN, HEADS, GROUPS, DIM, FEATURES = 20, 4, 2, 6, 5
 
 
@@ -65,7 +72,8 @@ def main():
         y, _ = attend(q, k, *features, v, gamma, 1 - gamma if affine else 1, window_size=window)
         weights = {f"{p}_proj.weight": w for p, w in proj.items()} | learnt | {"mixer.window_factors": factors}
         layer(name, f"hedgehog,rope,feature_dim={FEATURES},window={window}" + options, model,
-              SOURCE + f"linear_window_attention_{arrangement}.py, feature_map.py", weights, x,
+              SOURCE + f"hybrid_attention_quadratic of linear_window_attention_{arrangement}.py@{VERSIONS[arrangement]}, "
+              f"feature_map.py@{VERSIONS['feature_map']}", weights, x,
               y.transpose(1, 2).flatten(2), form="training" if arrangement == "tk" else "",
               note="projections and rotation are transformers' Llama")
 

@@ -16,8 +16,9 @@ import (
 //	window_factors          0, so γ = 0.5
 //	conv1d                  U(±1/√K), weight and bias, torch's default of a depthwise Conv1d
 //	dt_proj.weight          U(±1/√d), torch's default of a Linear
-//	a_proj, b_proj          the same, in gated-delta and delta; b_proj.bias 0
-//	dt_bias                 0; of gated-delta as [deltaNet] draws it
+//	a_proj, b_proj          the same, in gated-delta, delta and mom; b_proj.bias 0
+//	router                  as [mixtureOfMemories]: the published start
+//	dt_bias                 0; of gated-delta and mom as [deltaNet] draws it
 //	A_log                   ln U(1, 16)
 //	D                       1
 //	log_rate, gk_proj       as [halo] and [liger], which draw them in just that way
@@ -41,7 +42,7 @@ func scratch(l Layer, w arch.Weight) ([]float32, bool) {
 	}
 	switch w.Name {
 	case "mixer.dt_bias":
-		if l.Mixer.Name == "gated-delta" {
+		if l.Mixer.Name == "gated-delta" || l.Mixer.Name == "mom" {
 			return deltaNet(l, w)
 		}
 		return constant(n, 0), true
@@ -57,6 +58,8 @@ func scratch(l Layer, w arch.Weight) ([]float32, bool) {
 		return normal(r, n, l.InitStd), true
 	case "mixer.D":
 		return constant(n, 1), true
+	case "mixer.router.weight":
+		return mixtureOfMemories(l, w)
 	case "mixer.log_rate":
 		return halo(l, w)
 	case "mixer.gk_proj.0.weight", "mixer.gk_proj.1.weight", "mixer.gk_proj.1.bias":

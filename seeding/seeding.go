@@ -103,6 +103,12 @@ var methods = map[string]method{
 		derived: grouped,
 		values:  mmMamba,
 	},
+	"mom": {
+		about:  "all memories as the inner mixer starts, the shared one like it alone; a small random router",
+		source: "flash-linear-attention's router; MoM, Du et al. 2025, arXiv:2502.13685, inherits nothing",
+		mixers: []string{"mom"},
+		values: mixtureOfMemories,
+	},
 	"radlads": {
 		about:  "decays from slow to fast over the channels, learning rates and gate of ½, all free of the input",
 		source: "RADLADS, Goldstein et al. 2025, arXiv:2505.03005, and its released code",
@@ -131,6 +137,7 @@ var defaults = map[string]string{
 	"hedgehog":    "lolcats",
 	"lightning":   "halo",
 	"mamba2":      "mmmamba",
+	"mom":         "mom",
 	"rwkv7":       "radlads",
 	arch.Softmax:  "teacher",
 }

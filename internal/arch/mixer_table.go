@@ -157,6 +157,21 @@ var mixerRows = map[string]mixerRow{
 		weights: gatedDeltaWeights,
 		state:   memoryAndConv,
 	},
+	"mom": {
+		doc:    "Mixture-of-Memories: each token writes and reads a few of several states, and one that all share",
+		source: "MoM, Du et al. 2025, arXiv:2502.13685, with one projection of keys and values for all memories",
+		options: frame{conv: 4, qkNorm: L2, norm: Before, gate: SiLU}.options(
+			Option{Name: "memories", Default: 4, Min: 1, Doc: "memories that tokens are routed to"},
+			Option{Name: "top_k", Default: 2, Min: 1, Doc: "memories that each token writes and reads"},
+			Option{Name: "shared", Default: true, Doc: "one more memory that every token writes and reads"},
+			Option{Name: "inner", Default: "gated-delta", Choices: []string{"gla", "gated-delta"}, Doc: "the recurrence of a memory; gla decays by the key and has no softmax"},
+			Option{Name: "balance", Default: 0.01, Doc: "weight in the loss of how unevenly the memories are used; 0: none"},
+			Option{Name: "allow_neg_eigval", Default: false, Doc: "with inner=gated-delta, β up to 2 instead of 1: the state can change sign"},
+		),
+		check:   momCheck,
+		weights: momWeights,
+		state:   momState,
+	},
 	"rwkv7": {
 		doc:    "RWKV-7: a decay for each key dimension, and writes that replace by a rate for each",
 		source: "RADLADS, Goldstein et al. 2025, arXiv:2505.03005; RWKV-7, Peng et al. 2025, arXiv:2503.14456",

@@ -62,6 +62,10 @@ var specs = []string{
 	"gla,window=0,activation=none,decay_from=input,decay_rank=3,normaliser=4",
 	"gla,window=16,activation=none,decay_from=input,decay_rank=2,decay=head,conv=2,qk_norm=rms",
 	"gla,window=7,rope,norm=after,gate=silu",
+	"mom",
+	"mom,memories=3,top_k=1,shared=false,allow_neg_eigval,conv=0,rope",
+	"mom,memories=5,top_k=3,inner=gla,balance=0,gate_rank=2",
+	"mom,memories=2,shared=false,inner=gla,qk_norm=rms,conv=1,norm=none",
 }
 
 // centres are the values around which tensors are drawn, where that is not 0.

@@ -114,6 +114,7 @@ var mixers = map[string]Mixer{
 	"hedgehog":    hedgehog{},
 	"lightning":   lightning{},
 	"mamba2":      mamba2{},
+	"mom":         mom{},
 }
 
 // For returns the graph builder of a mixer. It panics on a name without one,

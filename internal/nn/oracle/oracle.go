@@ -34,6 +34,7 @@ var forms = map[string]func(l Layer, x [][]float64) (heads, state [][]float64){
 	"hedgehog":    hedgehog,
 	"lightning":   lightning,
 	"mamba2":      mamba2,
+	"mom":         mom,
 }
 
 // Run mixes a whole sequence x [T][E] into heads [T][H·D], before o_proj, and

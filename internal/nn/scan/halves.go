@@ -96,7 +96,11 @@ func (d *decay) upTo(i int, r reach) *Node {
 	}
 	axis := sums.Rank() - 2
 	none := ZerosLike(ops.Span(sums, axis, 0, 1))
-	return Concatenate([]*Node{none, ops.Span(sums, axis, 0, sums.Shape().Dim(axis)-1)}, axis)
+	n := sums.Shape().Dim(axis)
+	if n == 1 {
+		return none // what is left of the run is empty, which not every engine slices
+	}
+	return Concatenate([]*Node{none, ops.Span(sums, axis, 0, n-1)}, axis)
 }
 
 // rowsUpTo is the log-decays [..., C, K] from the block's start up to each token.

@@ -27,16 +27,10 @@ import (
 // allow_neg_eigval: Grazzi et al. 2024, arXiv:2411.12537.
 type delta struct{}
 
-var _ Mixer = delta{}
-
-func (delta) Chunked(l Layer, x *Node, from State) (*Node, State) {
+func (delta) mix(l Layer, x *Node, from State, run recurrence) (*Node, State) {
 	in, conv := l.overwriting(x, from)
-	return l.scanned(x, in, conv)
-}
-
-func (delta) Step(l Layer, x *Node, from State) (*Node, State) {
-	in, conv := l.overwriting(x, from)
-	return l.stepped(x, in, conv)
+	o, memory := run(in)
+	return l.outputs(x, o), l.finalState(memory, conv...)
 }
 
 // overwriting are the inputs of a delta rule without decay.
@@ -50,16 +44,4 @@ func (l Layer) overwriting(x *Node, from State) (in scan.Inputs, conv []*Node) {
 		Q: MulScalar(f.q, 1/math.Sqrt(float64(l.Model.HeadDim))),
 		K: l.perQuery(f.k), V: l.perQuery(f.v), Beta: beta, First: from.memory(),
 	}, f.conv
-}
-
-// scanned runs a recurrence over the T tokens of a call, and the frame after it.
-func (l Layer) scanned(x *Node, in scan.Inputs, conv []*Node) (*Node, State) {
-	o, memory := in.Chunked(l.blocks(x.Shape().Dim(1), 0).Size, l.KeepState)
-	return l.outputs(x, o), l.finalState(memory, conv...)
-}
-
-// stepped runs it over one token.
-func (l Layer) stepped(x *Node, in scan.Inputs, conv []*Node) (*Node, State) {
-	o, memory := in.Step()
-	return l.outputs(x, o), State{Tensors: append([]*Node{scan.Swap(memory)}, conv...)}
 }

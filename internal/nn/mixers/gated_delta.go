@@ -25,16 +25,10 @@ import (
 // Linear, arXiv:2510.26692.
 type gatedDelta struct{}
 
-var _ Mixer = gatedDelta{}
-
-func (m gatedDelta) Chunked(l Layer, x *Node, from State) (*Node, State) {
+func (m gatedDelta) mix(l Layer, x *Node, from State, run recurrence) (*Node, State) {
 	in, conv := m.inputs(l, x, from)
-	return l.scanned(x, in, conv)
-}
-
-func (m gatedDelta) Step(l Layer, x *Node, from State) (*Node, State) {
-	in, conv := m.inputs(l, x, from)
-	return l.stepped(x, in, conv)
+	o, memory := run(in)
+	return l.outputs(x, o), l.finalState(memory, conv...)
 }
 
 func (m gatedDelta) inputs(l Layer, x *Node, from State) (in scan.Inputs, conv []*Node) {

@@ -42,20 +42,16 @@ import (
 // 2025, arXiv:2503.01496 (gate from the key, window).
 type gla struct{}
 
-var _ Mixer = gla{}
-
-func (m gla) Chunked(l Layer, x *Node, from State) (*Node, State) {
+func (m gla) mix(l Layer, x *Node, from State, run recurrence) (*Node, State) {
 	f, in := m.inputs(l, x, from)
-	c := l.blocks(x.Shape().Dim(1), l.Mixer.Int("window"))
-	o, after := in.Chunked(c.Size, l.KeepState)
-	return m.outputs(l, x, c, f, o, after, from)
-}
-
-func (m gla) Step(l Layer, x *Node, from State) (*Node, State) {
-	l.KeepState = true
-	f, in := m.inputs(l, x, from)
-	o, after := in.Step()
-	return m.outputs(l, x, scan.CutInto(1, 1), f, o, after, from)
+	o, memory := run(in)
+	var window []*Node
+	if l.Mixer.Window() > 0 {
+		var near *Node
+		near, window = m.window(l, f, from)
+		o = MulScalar(Add(o, near), 0.5)
+	}
+	return l.outputs(x, o), l.finalState(memory, append(window, f.conv...)...)
 }
 
 func (m gla) inputs(l Layer, x *Node, from State) (framed, scan.Inputs) {
@@ -86,36 +82,18 @@ func (gla) logDecay(l Layer, x *Node, f framed) *Node {
 	return l.perQuery(log(gate))
 }
 
-// outputs adds the window's half to what the recurrence gave, o [H, B, T, D], hands
-// the sum to the frame, and packs the state.
-func (m gla) outputs(l Layer, x *Node, c scan.Blocks, f framed, o, after *Node, from State) (*Node, State) {
-	var carried []*Node
-	if w := l.Mixer.Int("window"); w > 0 {
-		near, keys, values := m.window(l, c, f, from)
-		o = MulScalar(Add(o, near), 0.5)
-		n := keys.Shape().Dim(2)
-		carried = []*Node{scan.Swap(ops.Span(keys, 2, n-w, n)), scan.Swap(ops.Span(values, 2, n-w, n))}
-	}
-	return l.outputs(x, o), l.finalState(after, append(carried, f.conv...)...)
-}
-
 // window is softmax attention over the newest keys, [H, B, T, D], and the rotated keys
-// and the values [G, B, w+T, D] that it saw, those carried in front.
-func (gla) window(l Layer, c scan.Blocks, f framed, from State) (near, keys, values *Node) {
-	w, g, b := l.Mixer.Int("window"), f.q.Graph(), f.q.Shape().Dim(1)
-	q, k := f.q, f.k
+// and the values [B, G, w, D] for the next call.
+func (gla) window(l Layer, f framed, from State) (near *Node, next []*Node) {
+	w, seen := l.Mixer.Window(), from.seen(f.q.Graph())
+	q, k, v := scan.Swap(f.q), scan.Swap(f.k), scan.Swap(f.v)
 	if !l.Mixer.Bool("rope") {
 		q, k = l.Rotation.Apply(q), l.Rotation.Apply(k)
 	}
-	pastKeys := Zeros(g, ops.F32(l.Model.KVHeads, b, w, l.Model.HeadDim))
-	pastValues := pastKeys
-	if !from.Start() {
-		seen := from.seen(g)
-		pastKeys, pastValues = filled(scan.Swap(from.Tensors[1]), seen), filled(scan.Swap(from.Tensors[2]), seen)
-	}
-	keys, values = Concatenate([]*Node{pastKeys, k}, 2), Concatenate([]*Node{pastValues, f.v}, 2)
-
-	scores := ops.ABt(c.Cut(MulScalar(q, 1/math.Sqrt(float64(l.Model.HeadDim)))), reach(c, nil, l.perQuery(keys), w))
-	bias := ExpandLeftToRank(visible(c, 0, w, from.seen(g)), 5)
-	return c.Join(ops.AB(ops.SoftmaxRows(Add(scores, bias)), reach(c, nil, l.perQuery(values), w))), keys, values
+	keys, _ := remembered(from.tensor(1), k, 0, w, seen)
+	values, _ := remembered(from.tensor(2), v, 0, w, seen)
+	t := q.Shape().Dim(2)
+	a := attention{scale: 1 / math.Sqrt(float64(l.Model.HeadDim))}
+	near = scan.Swap(a.banded(l.blocks(t, w), q, [2]*Node{}, keys, values, seen))
+	return near, []*Node{windowState(keys, nil, t), windowState(values, nil, t)}
 }

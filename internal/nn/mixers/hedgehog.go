@@ -101,31 +101,13 @@ func (hedgehog) inputs(l Layer, x *Node, from State) tokens {
 		return t
 	}
 	g := x.Graph()
-	t.keys, t.firstKeys = t.remembered(from.tensor(2), t.keys, from.seen(g))
-	carried := from.tensor(3)
-	if carried != nil {
-		carried = scan.AppendOne(carried)
+	var pastKeys, pastValues *Node
+	if !from.Start() {
+		pastKeys, pastValues = scan.Swap(from.Tensors[2]), scan.AppendOne(scan.Swap(from.Tensors[3]))
 	}
-	t.values, t.firstValues = t.remembered(carried, t.values, from.seen(g))
+	t.keys, t.firstKeys = remembered(pastKeys, t.keys, t.n, t.w, from.seen(g))
+	t.values, t.firstValues = remembered(pastValues, t.values, t.n, t.w, from.seen(g))
 	return t
-}
-
-// remembered joins the carried keys or values, [B, G, n+w, ·] or nil, with those of the
-// call, [G, B, T, ·]: the newest of them and the call's own [G, B, w+T, ·], and the
-// sinks [G, B, n, ·], nil without.
-func (t tokens) remembered(carried, fresh, seen *Node) (all, first *Node) {
-	var past *Node
-	if carried == nil {
-		all = lead(fresh, t.w)
-	} else {
-		carried = scan.Swap(carried)
-		past = ops.Span(carried, 2, 0, t.n)
-		all = Concatenate([]*Node{filled(ops.Span(carried, 2, t.n, t.n+t.w), seen), fresh}, 2)
-	}
-	if t.n > 0 {
-		first = opening(past, fresh, t.n, seen)
-	}
-	return all, first
 }
 
 // linear is the linear branch: a key reaches it w tokens after it came, so to that
@@ -206,14 +188,8 @@ func (hedgehog) state(l Layer, after *Node, t tokens) State {
 	after = scan.Swap(after)
 	next := []*Node{ops.Span(after, 3, 0, d), Squeeze(ops.Span(after, 3, d, d+1), 3)}
 	if t.w > 0 {
-		newest := func(first, all *Node) *Node {
-			all = ops.Span(all, 2, t.count(), t.w+t.count())
-			if first != nil {
-				all = Concatenate([]*Node{first, all}, 2)
-			}
-			return scan.Swap(ops.Span(all, 3, 0, d))
-		}
-		next = append(next, newest(t.firstKeys, t.keys), newest(t.firstValues, t.values))
+		values := ops.Span(windowState(t.values, t.firstValues, t.count()), 3, 0, d)
+		next = append(next, scan.Swap(windowState(t.keys, t.firstKeys, t.count())), scan.Swap(values))
 	}
 	return State{Tensors: append(next, t.conv...)}
 }

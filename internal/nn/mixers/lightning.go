@@ -37,31 +37,17 @@ import (
 // a converted layer); slopes: Press et al. 2021, arXiv:2108.12409.
 type lightning struct{}
 
-var _ Mixer = lightning{}
-
-func (m lightning) Chunked(l Layer, x *Node, from State) (*Node, State) {
-	in, conv := m.inputs(l, x, from)
-	o, after := in.Chunked(l.blocks(x.Shape().Dim(1), 0).Size, l.KeepState)
-	return l.outputs(x, o), l.finalState(after, conv...)
-}
-
-func (m lightning) Step(l Layer, x *Node, from State) (*Node, State) {
-	l.KeepState = true
-	in, conv := m.inputs(l, x, from)
-	o, after := in.Step()
-	return l.outputs(x, o), l.finalState(after, conv...)
-}
-
-func (m lightning) inputs(l Layer, x *Node, from State) (in scan.Inputs, conv []*Node) {
+func (m lightning) mix(l Layer, x *Node, from State, run recurrence) (*Node, State) {
 	f := l.inputs(x, from.tensor(1))
 	h, b, t := l.Model.Heads, x.Shape().Dim(0), x.Shape().Dim(1)
-	return scan.Inputs{
+	o, memory := run(scan.Inputs{
 		Q:        MulScalar(f.q, 1/math.Sqrt(float64(l.Model.HeadDim))),
 		K:        l.perQuery(f.k),
 		V:        l.perQuery(f.v),
 		LogDecay: BroadcastToDims(scan.PerHead(m.logDecay(l, x.Graph()), 4), h, b, t, 1),
 		First:    from.memory(),
-	}, f.conv
+	})
+	return l.outputs(x, o), l.finalState(memory, f.conv...)
 }
 
 // logDecay is log λ, [H].

@@ -35,19 +35,16 @@ import (
 // (decay=sigmoid); transformers' GraniteMoeHybrid (norm).
 type mamba2 struct{}
 
-var _ Mixer = mamba2{}
-
-func (m mamba2) Chunked(l Layer, x *Node, from State) (*Node, State) {
+func (m mamba2) mix(l Layer, x *Node, from State, run recurrence) (*Node, State) {
 	f, in := m.inputs(l, x, from)
-	o, after := in.Chunked(l.blocks(x.Shape().Dim(1), 0).Size, l.KeepState)
-	return m.outputs(l, x, f, o, after)
-}
-
-func (m mamba2) Step(l Layer, x *Node, from State) (*Node, State) {
-	l.KeepState = true
-	f, in := m.inputs(l, x, from)
-	o, after := in.Step()
-	return m.outputs(l, x, f, o, after)
+	o, memory := run(in)
+	if l.Mixer.Bool("skip") {
+		o = Add(o, Mul(f.v, scan.PerHead(l.Tensor(x.Graph(), "mixer.D"), 4)))
+	}
+	if l.KeepState {
+		memory = Transpose(memory, -2, -1)
+	}
+	return l.outputs(x, o), l.finalState(memory, f.conv...)
 }
 
 // inputs returns queries, keys and values of every query head, and the recurrence.
@@ -99,16 +96,4 @@ func (mamba2) decay(l Layer, x *Node) (log, delta *Node) {
 		return Neg(Mul(delta, scan.PerHead(Exp(l.Tensor(g, "mixer.A_log")), 4))), delta
 	}
 	return Neg(delta), delta
-}
-
-// outputs adds the skip to what the recurrence gave, o [H, B, T, D], hands it to the
-// frame, and packs the state.
-func (mamba2) outputs(l Layer, x *Node, f framed, o, after *Node) (*Node, State) {
-	if l.Mixer.Bool("skip") {
-		o = Add(o, Mul(f.v, scan.PerHead(l.Tensor(x.Graph(), "mixer.D"), 4)))
-	}
-	if !l.KeepState {
-		return l.outputs(x, o), State{}
-	}
-	return l.outputs(x, o), l.finalState(Transpose(after, -2, -1), f.conv...)
 }

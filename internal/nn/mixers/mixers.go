@@ -12,8 +12,9 @@
 //
 // # Adding one
 //
-// A row in internal/arch/mixers.go says its options, tensors and state; a file
-// here has its graph; a file in seeding says how its tensors start.
+// A row in internal/arch/mixer_table.go says its options, tensors and state; a file
+// here has its graph; a file in seeding says how its tensors start. See
+// docs/adding-a-mixer.md.
 package mixers
 
 import (
@@ -107,14 +108,14 @@ func (l Layer) Heads(x *Node) (q, k, v *Node) {
 // mixers is fixed at compile time: the whole list is readable in one place.
 var mixers = map[string]Mixer{
 	arch.Softmax:  softmax{},
-	"delta":       delta{},
-	"gated-delta": gatedDelta{},
-	"rwkv7":       rwkv7{},
-	"gla":         gla{},
+	"delta":       linear(delta{}.mix),
+	"gated-delta": linear(gatedDelta{}.mix),
+	"rwkv7":       linear(rwkv7{}.mix),
+	"gla":         linear(gla{}.mix),
 	"hedgehog":    hedgehog{},
-	"lightning":   lightning{},
-	"mamba2":      mamba2{},
-	"mom":         mom{},
+	"lightning":   linear(lightning{}.mix),
+	"mamba2":      linear(mamba2{}.mix),
+	"mom":         linear(mom{}.mix),
 }
 
 // For returns the graph builder of a mixer. It panics on a name without one,

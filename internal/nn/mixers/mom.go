@@ -41,23 +41,13 @@ import (
 // Switch Transformers, Fedus et al. 2021, arXiv:2101.03961.
 type mom struct{}
 
-var _ Mixer = mom{}
-
-func (m mom) Chunked(l Layer, x *Node, from State) (*Node, State) {
+func (m mom) mix(l Layer, x *Node, from State, run recurrence) (*Node, State) {
 	to := m.route(l, x)
 	if weight := l.Mixer.Number("balance"); weight > 0 && l.Penalty != nil {
 		l.Penalty(MulScalar(to.imbalance, weight))
 	}
 	in, conv := m.inputs(l, x, from, to)
-	o, memory := in.Chunked(l.blocks(x.Shape().Dim(1), 0).Size, l.KeepState)
-	return m.outputs(l, x, to, o, memory, conv)
-}
-
-func (m mom) Step(l Layer, x *Node, from State) (*Node, State) {
-	l.KeepState = true
-	to := m.route(l, x)
-	in, conv := m.inputs(l, x, from, to)
-	o, memory := in.Step()
+	o, memory := run(in)
 	return m.outputs(l, x, to, o, memory, conv)
 }
 

@@ -36,18 +36,10 @@ import (
 // √(Σ+1e-6), as in flash-linear-attention's RWKV7Attention.
 type rwkv7 struct{}
 
-var _ Mixer = rwkv7{}
-
-func (m rwkv7) Chunked(l Layer, x *Node, from State) (*Node, State) {
+func (m rwkv7) mix(l Layer, x *Node, from State, run recurrence) (*Node, State) {
 	in, conv := m.inputs(l, x, from)
-	o, memory := in.Chunked(l.blocks(x.Shape().Dim(1), 0).Size, l.KeepState)
+	o, memory := run(in)
 	return l.outputs(x, m.withBonus(l, in, o)), l.finalState(memory, conv...)
-}
-
-func (m rwkv7) Step(l Layer, x *Node, from State) (*Node, State) {
-	in, conv := m.inputs(l, x, from)
-	o, memory := in.Step()
-	return l.outputs(x, m.withBonus(l, in, o)), State{Tensors: append([]*Node{scan.Swap(memory)}, conv...)}
 }
 
 // leastLogDecay is −exp(−½).

@@ -101,45 +101,20 @@ func (softmax) added(cache, fresh, seen *Node) *Node {
 
 // windowed is both forms with a window, which differ only in their tokens.
 func (s softmax) windowed(l Layer, q, k, v *Node, from State) (*Node, State) {
-	m, g := l.Model, q.Graph()
-	w, n, b, t := l.Mixer.Int("window"), l.Mixer.Int("sinks"), q.Shape().Dim(0), q.Shape().Dim(2)
-	a, seen := s.attention(l, g), from.seen(g)
-	var keys, values *Node // of the window and of this call, [B, G, w+T, D]
-	var sinks [2]*Node
-	if from.Start() {
-		before := Zeros(g, ops.F32(b, m.KVHeads, w, m.HeadDim))
-		keys, values = Concatenate([]*Node{before, k}, 2), Concatenate([]*Node{before, v}, 2)
-	} else {
-		window := func(state, fresh *Node) *Node {
-			return Concatenate([]*Node{filled(ops.Span(state, 2, n, n+w), seen), fresh}, 2)
-		}
-		keys, values = window(from.Tensors[0], k), window(from.Tensors[1], v)
-	}
-	if n > 0 {
-		for i, fresh := range []*Node{k, v} {
-			var past *Node
-			if !from.Start() {
-				past = ops.Span(from.Tensors[i], 2, 0, n)
-			}
-			sinks[i] = opening(past, fresh, n, seen)
-		}
-	}
+	w, n, t := l.Mixer.Int("window"), l.Mixer.Int("sinks"), q.Shape().Dim(2)
+	a, seen := s.attention(l, q.Graph()), from.seen(q.Graph())
+	keys, firstKeys := remembered(from.tensor(0), k, n, w, seen)
+	values, firstValues := remembered(from.tensor(1), v, n, w, seen)
 	var y *Node
 	if from.Start() && t <= w {
 		y = a.causal(q, k, v, nil, cmp.Or(l.Chunk, queryBlock))
 	} else {
 		c := scan.CutInto(t, cmp.Or(l.Chunk, min(max(16, w), 256)))
-		y = a.banded(c, q, sinks, keys, values, seen)
+		y = a.banded(c, q, [2]*Node{firstKeys, firstValues}, keys, values, seen)
 	}
 	next := State{}
 	if l.KeepState {
-		for i, all := range []*Node{keys, values} {
-			newest := ops.Span(all, 2, t, t+w)
-			if n > 0 {
-				newest = Concatenate([]*Node{sinks[i], newest}, 2)
-			}
-			next.Tensors = append(next.Tensors, newest)
-		}
+		next.Tensors = []*Node{windowState(keys, firstKeys, t), windowState(values, firstValues, t)}
 	}
 	return ops.MergeHeads(y), next
 }

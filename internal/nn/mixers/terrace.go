@@ -88,13 +88,3 @@ func (hedgehog) afterSinks(t tokens, values, position *Node) *Node {
 	keep := GreaterOrEqual(at, Scalar(values.Graph(), dtypes.Int32, t.n))
 	return where(keep, values)
 }
-
-// lead puts n zeros before the first entry of the time axis, the third.
-func lead(x *Node, n int) *Node {
-	if n == 0 {
-		return x
-	}
-	dims := x.Shape().Clone().Dimensions
-	dims[2] = n
-	return Concatenate([]*Node{Zeros(x.Graph(), ops.F32(dims...)), x}, 2)
-}

@@ -75,6 +75,32 @@ func opening(past, fresh *Node, n int, seen *Node) *Node {
 	return Add(where(had, past), taking(placed(n, t, seen), fresh))
 }
 
+// remembered joins the carried keys or values, [H, B, n+w, ·] or nil, with those of the
+// call, [H, B, T, ·]: the newest w and the call's own [H, B, w+T, ·], and the sinks
+// [H, B, n, ·], nil without.
+func remembered(carried, fresh *Node, n, w int, seen *Node) (all, first *Node) {
+	var past *Node
+	if carried == nil {
+		all = lead(fresh, w)
+	} else {
+		past = ops.Span(carried, 2, 0, n)
+		all = Concatenate([]*Node{filled(ops.Span(carried, 2, n, n+w), seen), fresh}, 2)
+	}
+	if n > 0 {
+		first = opening(past, fresh, n, seen)
+	}
+	return all, first
+}
+
+// windowState is what the next call remembers of what [remembered] gave for T tokens.
+func windowState(all, first *Node, tokens int) *Node {
+	newest := ops.Span(all, 2, tokens, all.Shape().Dim(2))
+	if first == nil {
+		return newest
+	}
+	return Concatenate([]*Node{first, newest}, 2)
+}
+
 // placed is [S, T], 1 where place s takes fresh token t: the place of its position.
 func placed(s, t int, seen *Node) *Node {
 	index := shapes.Make(dtypes.Int32, s, t)
@@ -99,4 +125,14 @@ func filled(past, seen *Node) *Node {
 func where(condition, x *Node) *Node {
 	dims := x.Shape().Dimensions
 	return Where(BroadcastToDims(condition, dims...), x, ZerosLike(x))
+}
+
+// lead puts n zeros before the first entry of the time axis, the third.
+func lead(x *Node, n int) *Node {
+	if n == 0 {
+		return x
+	}
+	dims := x.Shape().Clone().Dimensions
+	dims[2] = n
+	return Concatenate([]*Node{Zeros(x.Graph(), ops.F32(dims...)), x}, 2)
 }

@@ -57,6 +57,11 @@ func TestWitnesses(t *testing.T) {
 	}
 }
 
+// unwitnessed are mixers that nobody else's code computes, each with why.
+var unwitnessed = map[string]string{
+	// Every one has a witness so far.
+}
+
 // TestEveryMixerHasAWitness: somebody else's code agrees with each of them.
 func TestEveryMixerHasAWitness(t *testing.T) {
 	seen := map[string]bool{}
@@ -65,8 +70,8 @@ func TestEveryMixerHasAWitness(t *testing.T) {
 		seen[name] = true
 	}
 	for _, name := range arch.Mixers() {
-		if !seen[name] {
-			t.Errorf("mixer %s: got no witness, want one", name)
+		if seen[name] == (unwitnessed[name] != "") {
+			t.Errorf("mixer %s: got a witness: %v, and %q for why there is none; want one of the two", name, seen[name], unwitnessed[name])
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 //
 // with S_0 the state before the block and sum the log-decays from its start.
 //
-// Cost per head: O(T·(C+K)·V + T·C·K) with blocks of C tokens.
+// Cost per head: O(T·(C+K)·V + T·C·K) with blocks of C tokens, O(T·C²) more for
+// decays of tokens and O(T·C·K·log C) for those of rows.
 func (in Inputs) additive(size int, keep bool) (o, after *Node) {
 	c := CutInto(in.Q.Shape().Dim(2), size)
 	q, k, v := c.Cut(in.Q), c.Cut(in.K), c.Cut(in.V)

@@ -96,21 +96,6 @@ func Lower(g *Graph, n int, on, off float32) *Node {
 	return Where(LessOrEqual(Iota(g, index, 1), Iota(g, index, 0)), Const(g, on), Const(g, off))
 }
 
-// Cumulative sums the last axis from its start up to each place.
-func Cumulative(x *Node) *Node {
-	n := x.Rank() - 1
-	return DotGeneral(x, []int{n}, nil, Lower(x.Graph(), x.Shape().Dim(n), 1, 0), []int{1}, nil)
-}
-
-// Decays is [..., n, n]: exp(sum_i − sum_j) for j <= i, else 0, where sum is the
-// Cumulative log-decay [..., n]. Masked before the exponential, which would
-// overflow above the diagonal.
-func Decays(sum *Node) *Node {
-	n := sum.Rank() - 1
-	gap := Sub(InsertAxes(sum, -1), InsertAxes(sum, n))
-	return Exp(Add(gap, ExpandLeftToRank(Lower(sum.Graph(), sum.Shape().Dim(n), 0, Masked), gap.Rank())))
-}
-
 // AppendOne appends a column that is 1, so that one product with the values
 // yields the sum of the weights as well: [..., D] becomes [..., D+1].
 func AppendOne(v *Node) *Node {

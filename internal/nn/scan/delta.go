@@ -69,7 +69,7 @@ func (in Inputs) carry(b writes, o, x *Node) (out, after *Node) {
 	}
 	written := outers(b.decay.write(b.rows), b.ofState, b.own)
 	m := Add(b.decay.diagonal(b.rows), written[0])
-	before, after := StatesThrough(in.first(), m, sum(written[1], x))
+	before, after := statesThrough(in.first(), m, sum(written[1], x))
 	seen := products(b.scores, b.ofState, b.own)
 	reads := Add(b.decay.read(b.q, own), seen[0])
 	out = Add(sum(seen[1], o), ops.AB(reads, before))

@@ -111,7 +111,7 @@ func TestStatesThrough(t *testing.T) {
 			ends = append(ends, state...)
 		}
 		got := call(t, func(in []*Node) []*Node {
-			before, after := StatesThrough(in[0], in[1], in[2])
+			before, after := statesThrough(in[0], in[1], in[2])
 			return []*Node{before, after}
 		},
 			[]any{tensorOf(first, h, b, k, v), tensorOf(m, h, b, n, k, k), tensorOf(x, h, b, n, k, v)})
@@ -141,6 +141,36 @@ func TestGradientsAreRecomputed(t *testing.T) {
 		}, s.tensors())
 		for i, name := range s.names {
 			near(t, r.name+": gradient of "+name, out[len(s.names)+i], out[i], 1e-6)
+		}
+	}
+}
+
+// TestGradientsOfPartsAddUp takes two gradients through one graph: what the first left
+// behind must not be in the second.
+func TestGradientsOfPartsAddUp(t *testing.T) {
+	for _, r := range rules {
+		if compiles && r.name != "delta" {
+			continue
+		}
+		s := r.sequence(6, sizes{1, 2, 40, 5, 3})
+		n := len(s.names)
+		out := call(t, func(in []*Node) []*Node {
+			o, after := s.inputs(in).Chunked(16, true)
+			ofO, ofAfter := ReduceAllSum(Square(o)), ReduceAllSum(Square(after))
+			whole := Gradient(Add(ofO, ofAfter), in...)
+			for i, of := range []*Node{ofO, ofAfter} {
+				for j, part := range Gradient(of, in...) {
+					if i == 0 {
+						whole = append(whole, part)
+					} else {
+						whole[n+j] = Add(whole[n+j], part)
+					}
+				}
+			}
+			return whole
+		}, s.tensors())
+		for i, name := range s.names {
+			near(t, r.name+": gradient of "+name, out[n+i], out[i], 1e-5)
 		}
 	}
 }

@@ -22,7 +22,7 @@ const substituted = 8
 func solve(lower *Node, right ...*Node) []*Node {
 	var met []meeting
 	inv := inverse(IdentityWithCustomGradient(lower, func(_, _ *Node) *Node {
-		slope := total(met, func(m meeting) *Node { return product(m.db, m.y, true) })
+		slope := total(&met, func(m meeting) *Node { return product(m.db, m.y, true) })
 		below := reached(past, slope.Graph(), slope.Shape().Dim(-1), 1, 0)
 		return Mul(slope, ExpandLeftToRank(below, slope.Rank()))
 	}))

@@ -6,7 +6,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
-// StatesThrough runs the recurrence S ← M S + X between blocks whose decay is a
+// statesThrough runs the recurrence S ← M S + X between blocks whose decay is a
 // matrix. Two neighbours are one block, (M₂ M₁, M₂ X₁ + X₂), so pairs are run as
 // half as many blocks by the same again, and the states in the middle of pairs
 // follow from those at their starts. The graph grows with the logarithm of the
@@ -21,14 +21,14 @@ import (
 // Cost: N·(K³ + 2·K²·V) products per head.
 //
 // Source: Blelloch 1990, "Prefix sums and their applications".
-func StatesThrough(first, m, x *Node) (before, after *Node) {
+func statesThrough(first, m, x *Node) (before, after *Node) {
 	dims := x.Shape().Dimensions
 	h, b, n, k, v := dims[0], dims[1], dims[2], dims[3], dims[4]
 	before, after = through(Reshape(first, h*b, 1, k, v), Reshape(m, h*b, n, k, k), Reshape(x, h*b, n, k, v))
 	return Reshape(before, h, b, n, k, v), Reshape(after, h, b, k, v)
 }
 
-// through is StatesThrough for [R, 1, K, V], [R, N, K, K] and [R, N, K, V].
+// through is statesThrough for [R, 1, K, V], [R, N, K, K] and [R, N, K, V].
 func through(first, m, x *Node) (before, after *Node) {
 	r, n, k, v := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2), x.Shape().Dim(3)
 	if n == 1 {

@@ -14,7 +14,7 @@ type meeting struct{ b, y, db, dy *Node }
 func products(a *Node, bs ...*Node) []*Node {
 	var met []meeting
 	a = IdentityWithCustomGradient(a, func(_, _ *Node) *Node {
-		return total(met, func(m meeting) *Node { return product(m.dy, m.b, true) })
+		return total(&met, func(m meeting) *Node { return product(m.dy, m.b, true) })
 	})
 	return multiply(a, &met, bs...)
 }
@@ -44,7 +44,7 @@ func multiply(a *Node, met *[]meeting, bs ...*Node) []*Node {
 func outers(a *Node, bs ...*Node) []*Node {
 	var met []meeting
 	a = IdentityWithCustomGradient(a, func(_, _ *Node) *Node {
-		return total(met, func(m meeting) *Node { return product(m.b, m.dy, true) })
+		return total(&met, func(m meeting) *Node { return product(m.b, m.dy, true) })
 	})
 	turned := Transpose(a, -2, -1)
 	out := make([]*Node, len(bs))
@@ -61,12 +61,14 @@ func outers(a *Node, bs ...*Node) []*Node {
 	return out
 }
 
-// total sums one term of each product.
-func total(met []meeting, term func(meeting) *Node) *Node {
-	sum := term(met[0])
-	for _, m := range met[1:] {
+// total sums one term of each product met, and forgets them: another gradient through
+// the same graph meets them anew.
+func total(met *[]meeting, term func(meeting) *Node) *Node {
+	sum := term((*met)[0])
+	for _, m := range (*met)[1:] {
 		sum = Add(sum, term(m))
 	}
+	*met = nil
 	return sum
 }
 

@@ -15,7 +15,9 @@ func split(x *Node, axis, at int) (a, b *Node) {
 	n := x.Shape().Dim(axis)
 	var da, db *Node
 	x = IdentityWithCustomGradient(x, func(x, _ *Node) *Node {
-		return Concatenate([]*Node{orZeros(da, x, axis, at), orZeros(db, x, axis, n-at)}, axis)
+		dx := Concatenate([]*Node{orZeros(da, x, axis, at), orZeros(db, x, axis, n-at)}, axis)
+		da, db = nil, nil // another gradient may not depend on both
+		return dx
 	})
 	a = IdentityWithCustomGradient(take(x, axis, 0, at), func(_, v *Node) *Node { da = v; return v })
 	b = IdentityWithCustomGradient(take(x, axis, at, n), func(_, v *Node) *Node { db = v; return v })

@@ -2,6 +2,7 @@ package mixers
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/internal/engine"
@@ -103,6 +104,28 @@ func TestStateCarriesOver(t *testing.T) {
 				near(t, fmt.Sprintf("step %d after chunks", i), got, rows(want, 2, tokens, i, i+1), tolerance)
 			}
 			r.sameState(t, "steps after chunks", c, state)
+		})
+	}
+}
+
+// TestStateIsCarriedOverAnySplit cuts a sequence in two at every place: before, at and
+// behind the ends of the windows, of the sinks and of the blocks.
+func TestStateIsCarriedOverAnySplit(t *testing.T) {
+	const tokens = 22
+	if compiles {
+		t.Skip("each split has two graphs of its own, and TestStateCarriesOver some of them")
+	}
+	for _, spec := range specs {
+		t.Run(spec, func(t *testing.T) {
+			r := newRig(t, testModel(), spec)
+			x := r.input(1, tokens)
+			want, state := r.oracle(x)
+			for at := 1; at < tokens; at++ {
+				head, c := r.run(t, call{chunk: 8}, segment(x, 0, at), carried{})
+				tail, c := r.run(t, call{chunk: 8}, segment(x, at, tokens), c)
+				near(t, fmt.Sprintf("heads, cut at %d", at), slices.Concat(head, tail), want, tolerance)
+				r.sameState(t, fmt.Sprintf("cut at %d", at), c, state)
+			}
 		})
 	}
 }

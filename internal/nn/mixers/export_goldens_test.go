@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 )
 
@@ -56,7 +57,7 @@ func TestExportGoldens(t *testing.T) {
 			e.prefix = "model."
 			logits := multiply(e.weight("model.embed_tokens.weight"), e.normed("norm", x))
 			// Three layers one after the other, with weights of bf16 and fp32 on both sides.
-			near(t, "logits", flat(logits), golden.weight("logits"), 2e-5)
+			numtest.Near(t, "logits", flat(logits), golden.weight("logits"), 2e-5)
 		})
 	}
 }
@@ -195,7 +196,7 @@ func (e *exported) weight(name string) []float64 {
 	if err != nil {
 		e.Fatal(err)
 	}
-	return float64s(data)
+	return numtest.Wide(data)
 }
 
 func opened(t *testing.T, dir, name string) *checkpoints.File {

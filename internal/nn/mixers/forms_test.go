@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 )
 
 // tolerance of heads and states against the float64 oracle. Sums of products of
@@ -31,7 +32,7 @@ func TestChunkedIsOracle(t *testing.T) {
 				for _, chunk := range chunks {
 					what := fmt.Sprintf("T=%d chunk=%d", tokens, chunk)
 					got, next := r.run(t, call{chunk: chunk}, x, carried{})
-					near(t, what+" heads", got, want, tolerance)
+					numtest.Near(t, what+" heads", got, want, tolerance)
 					r.sameState(t, what, next, state)
 				}
 			}
@@ -51,7 +52,7 @@ func TestTrainingIsOracle(t *testing.T) {
 			for _, tokens := range lengths {
 				x := r.input(2, tokens)
 				got, _ := r.run(t, call{chunk: 16, noState: true}, x, carried{})
-				near(t, fmt.Sprintf("T=%d", tokens), got, r.training(x), tolerance)
+				numtest.Near(t, fmt.Sprintf("T=%d", tokens), got, r.training(x), tolerance)
 			}
 		})
 	}
@@ -68,7 +69,7 @@ func TestStepIsOracle(t *testing.T) {
 			for i := range tokens {
 				var got []float64
 				got, c = r.run(t, call{step: true}, segment(x, i, i+1), c)
-				near(t, fmt.Sprintf("token %d", i), got, rows(want, 2, tokens, i, i+1), tolerance)
+				numtest.Near(t, fmt.Sprintf("token %d", i), got, rows(want, 2, tokens, i, i+1), tolerance)
 			}
 			r.sameState(t, "state", c, state)
 		})
@@ -92,7 +93,7 @@ func TestStateCarriesOver(t *testing.T) {
 				for _, to := range append(cuts, tokens) {
 					var got []float64
 					got, c = r.run(t, call{chunk: 16}, segment(x, at, to), c)
-					near(t, fmt.Sprintf("%s: tokens from %d", what, at), got, rows(want, 2, tokens, at, to), tolerance)
+					numtest.Near(t, fmt.Sprintf("%s: tokens from %d", what, at), got, rows(want, 2, tokens, at, to), tolerance)
 					at = to
 				}
 				r.sameState(t, what, c, state)
@@ -101,7 +102,7 @@ func TestStateCarriesOver(t *testing.T) {
 			for i := tokens - 6; i < tokens; i++ {
 				var got []float64
 				got, c = r.run(t, call{step: true}, segment(x, i, i+1), c)
-				near(t, fmt.Sprintf("step %d after chunks", i), got, rows(want, 2, tokens, i, i+1), tolerance)
+				numtest.Near(t, fmt.Sprintf("step %d after chunks", i), got, rows(want, 2, tokens, i, i+1), tolerance)
 			}
 			r.sameState(t, "steps after chunks", c, state)
 		})
@@ -123,7 +124,7 @@ func TestStateIsCarriedOverAnySplit(t *testing.T) {
 			for at := 1; at < tokens; at++ {
 				head, c := r.run(t, call{chunk: 8}, segment(x, 0, at), carried{})
 				tail, c := r.run(t, call{chunk: 8}, segment(x, at, tokens), c)
-				near(t, fmt.Sprintf("heads, cut at %d", at), slices.Concat(head, tail), want, tolerance)
+				numtest.Near(t, fmt.Sprintf("heads, cut at %d", at), slices.Concat(head, tail), want, tolerance)
 				r.sameState(t, fmt.Sprintf("cut at %d", at), c, state)
 			}
 		})
@@ -139,7 +140,7 @@ func TestPlacesBeforeStart(t *testing.T) {
 			x := r.input(2, 33)
 			want, state := r.oracle(x)
 			got, c := r.run(t, call{chunk: 16}, x, r.empty(2))
-			near(t, "heads", got, want, tolerance)
+			numtest.Near(t, "heads", got, want, tolerance)
 			r.sameState(t, "state", c, state)
 		})
 	}
@@ -158,7 +159,7 @@ func (r *rig) sameState(t *testing.T, what string, got carried, want [][]float64
 		if fmt.Sprint(shape[1:]) != fmt.Sprint(s.Shape) {
 			t.Fatalf("%s: %s has shape %v, want %v", what, s.Name, shape[1:], s.Shape)
 		}
-		have, need := numbers(got.tensors[i]), append([]float64(nil), want[i]...)
+		have, need := numtest.Of(got.tensors[i]), append([]float64(nil), want[i]...)
 		if s.Name == "keys" || s.Name == "values" {
 			for at := range have {
 				if !r.holds(at/shape[3]%shape[2], shape[2], got.seen) {
@@ -166,7 +167,7 @@ func (r *rig) sameState(t *testing.T, what string, got carried, want [][]float64
 				}
 			}
 		}
-		near(t, what+" "+s.Name, have, need, tolerance)
+		numtest.Near(t, what+" "+s.Name, have, need, tolerance)
 	}
 }
 

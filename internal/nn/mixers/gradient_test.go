@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 )
 
 // gradientTolerance is looser than that of values: a gradient is a longer sum,
@@ -27,13 +29,13 @@ func (r *rig) gradients(tb testing.TB, chunk int, x [][][]float64, project []flo
 		return Gradient(ReduceAllSum(Mul(y, in[last])), wrt...)
 	})
 	defer e.Finalize()
-	args := append(r.arguments(x, carried{}), tensorOf(project, len(x), len(x[0]), r.model.Queries()))
+	args := append(r.arguments(x, carried{}), numtest.Tensor(project, len(x), len(x[0]), r.model.Queries()))
 	out, err := e.Call(args...)
 	if err != nil {
 		tb.Fatalf("%s: gradient: %v", r.mixer, err)
 	}
 	for _, o := range out {
-		all = append(all, numbers(o))
+		all = append(all, numtest.Of(o))
 	}
 	return all
 }
@@ -57,7 +59,7 @@ func TestGradientsAreRecomputed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range len(out) / 2 {
-			near(t, spec+": gradient", numbers(out[len(out)/2+i]), numbers(out[i]), 1e-6)
+			numtest.Near(t, spec+": gradient", numtest.Of(out[len(out)/2+i]), numtest.Of(out[i]), 1e-6)
 		}
 		e.Finalize()
 	}
@@ -105,7 +107,7 @@ func TestGradientsAreOracles(t *testing.T) {
 						sampled, want = append(sampled, got[i][at]), append(want, r.slope(x, project, place))
 					}
 					quench(sampled, want)
-					near(t, fmt.Sprintf("T=%d chunk=%d: gradient of %s", c.tokens, c.chunk, name), sampled, want, gradientTolerance)
+					numtest.Near(t, fmt.Sprintf("T=%d chunk=%d: gradient of %s", c.tokens, c.chunk, name), sampled, want, gradientTolerance)
 				}
 			}
 		})
@@ -195,13 +197,13 @@ func TestNothingOverflows(t *testing.T) {
 				x := r.input(1, c.tokens)
 				what := fmt.Sprintf("T=%d, tensors times %v", c.tokens, c.scale)
 				heads, next := r.run(t, call{noState: spec == "softmax"}, x, carried{})
-				finite(t, what+": heads", heads)
+				numtest.Finite(t, what+": heads", heads)
 				for _, s := range next.tensors {
-					finite(t, what+": state", numbers(s))
+					numtest.Finite(t, what+": state", numtest.Of(s))
 				}
 				project := slices.Repeat([]float64{1}, len(heads))
 				for i, g := range r.gradients(t, 0, x, project) {
-					finite(t, what+": gradient of "+append([]string{"x"}, r.names...)[i], g)
+					numtest.Finite(t, what+": gradient of "+append([]string{"x"}, r.names...)[i], g)
 				}
 			}
 		})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 	"github.com/seed-1411d8c0/linearize/internal/nn/oracle"
 )
@@ -229,7 +230,7 @@ func (r *rig) run(tb testing.TB, how call, x [][][]float64, from carried) (heads
 	if err != nil {
 		tb.Fatalf("%s: %+v: %v", r.mixer, how, err)
 	}
-	return numbers(out[0]), carried{out[1:], from.seen + len(x[0])}
+	return numtest.Of(out[0]), carried{out[1:], from.seen + len(x[0])}
 }
 
 // arguments are x, the rotary tables, the state's length, the tensors by name,
@@ -239,12 +240,12 @@ func (r *rig) arguments(x [][][]float64, from carried) []any {
 	cos, sin := ops.RotaryTable(r.model.Rope, from.seen, t)
 	half := r.model.Rope.Dim / 2
 	args := []any{
-		tensorOf(slices.Concat(slices.Concat(x...)...), len(x), t, r.model.Hidden),
+		numtest.Tensor(slices.Concat(slices.Concat(x...)...), len(x), t, r.model.Hidden),
 		tensors.FromFlatDataAndDimensions(cos, t, half), tensors.FromFlatDataAndDimensions(sin, t, half),
 		int32(from.seen),
 	}
 	for _, name := range r.names {
-		args = append(args, tensorOf(r.values[name], r.shapes[name]...))
+		args = append(args, numtest.Tensor(r.values[name], r.shapes[name]...))
 	}
 	for _, s := range from.tensors {
 		args = append(args, s)
@@ -280,7 +281,7 @@ func (r *rig) empty(batch int) carried {
 				v[i] = 1e4
 			}
 		}
-		c.tensors = append(c.tensors, tensorOf(v, shape...))
+		c.tensors = append(c.tensors, numtest.Tensor(v, shape...))
 	}
 	return c
 }
@@ -298,32 +299,6 @@ func (w weights) Weight(_ *Graph, name string) *Node {
 
 func (w weights) Has(name string) bool { return w[name] != nil }
 
-// near fails unless RMS(got − want) < tolerance·RMS(want); NaN fails. Where all of
-// want is 0, so must be got.
-func near(tb testing.TB, what string, got, want []float64, tolerance float64) {
-	tb.Helper()
-	if len(got) != len(want) {
-		tb.Fatalf("%s: got %d numbers, want %d", what, len(got), len(want))
-	}
-	var gap, of float64
-	for i := range want {
-		gap += (got[i] - want[i]) * (got[i] - want[i])
-		of += want[i] * want[i]
-	}
-	if rms, limit := math.Sqrt(gap), tolerance*math.Sqrt(of); !(rms < limit || gap == 0) {
-		tb.Errorf("%s: RMS of the difference is %.2g of the RMS of what is wanted, want < %.2g", what, rms/math.Sqrt(of), tolerance)
-	}
-}
-
-func finite(tb testing.TB, what string, v []float64) {
-	tb.Helper()
-	for i, f := range v {
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			tb.Fatalf("%s: number %d of %d is %v", what, i, len(v), f)
-		}
-	}
-}
-
 func normal(rng *rand.Rand, n int, deviation float64) []float64 {
 	v := make([]float64, n)
 	for i := range v {
@@ -338,23 +313,6 @@ func size(shape []int) int {
 		n *= d
 	}
 	return n
-}
-
-func tensorOf(v []float64, shape ...int) *tensors.Tensor {
-	f := make([]float32, len(v))
-	for i := range v {
-		f[i] = float32(v[i])
-	}
-	return tensors.FromFlatDataAndDimensions(f, shape...)
-}
-
-func numbers(t *tensors.Tensor) []float64 {
-	f := tensors.MustCopyFlatData[float32](t)
-	v := make([]float64, len(f))
-	for i := range f {
-		v[i] = float64(f[i])
-	}
-	return v
 }
 
 // segment takes tokens from … to-1 of every sequence.

@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
@@ -27,7 +28,7 @@ func softmaxSets(t *testing.T, w, sinks, count int) [][]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bias := numbers(out[0])
+	bias := numtest.Of(out[0])
 	sets := make([][]int, count)
 	for i := range sets {
 		block, entries := (i+short)/w, sinks+2*w
@@ -144,11 +145,11 @@ func TestFeatureGradients(t *testing.T) {
 				return Gradient(ReduceAllSum(Mul(phi, OnePlus(Iota(z.Graph(), ops.F32(1, 3), 1)))), z)[0]
 			})
 			defer e.Finalize()
-			out, err := e.Call(tensorOf(tt.z, 1, 3))
+			out, err := e.Call(numtest.Tensor(tt.z, 1, 3))
 			if err != nil {
 				t.Fatal(err)
 			}
-			near(t, "gradient", numbers(out[0]), tt.want, 1e-6)
+			numtest.Near(t, "gradient", numtest.Of(out[0]), tt.want, 1e-6)
 		})
 	}
 }

@@ -9,13 +9,14 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 )
 
 // TestOneMemoryIsInner: a single memory to which every token goes is the inner mixer.
 func TestOneMemoryIsInner(t *testing.T) {
 	for spec, inner := range map[string]string{
 		"mom,memories=1,top_k=1,shared=false,allow_neg_eigval": "gated-delta,allow_neg_eigval",
-		"mom,memories=1,top_k=1,shared=false,inner=gla":        "gla,window=0,activation=none,conv=4,qk_norm=l2,norm=before,gate=silu",
+		"mom,memories=1,top_k=1,shared=false,inner=gla":        "gla,decay_from=input,window=0,activation=none,conv=4,qk_norm=l2,norm=before,gate=silu",
 	} {
 		r, of := newRig(t, testModel(), spec), newRig(t, testModel(), inner)
 		for name := range of.values {
@@ -24,9 +25,9 @@ func TestOneMemoryIsInner(t *testing.T) {
 		x := r.input(2, 50)
 		want, states := of.run(t, call{chunk: 16}, x, carried{})
 		got, next := r.run(t, call{chunk: 16}, x, carried{})
-		near(t, spec+": heads", got, want, 1e-6)
+		numtest.Near(t, spec+": heads", got, want, 1e-6)
 		for i, s := range states.tensors {
-			near(t, fmt.Sprintf("%s: state %d", spec, i), numbers(next.tensors[i]), numbers(s), 1e-6)
+			numtest.Near(t, fmt.Sprintf("%s: state %d", spec, i), numtest.Of(next.tensors[i]), numtest.Of(s), 1e-6)
 		}
 	}
 }
@@ -39,7 +40,7 @@ func TestRoutesOfEqualLogits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := numbers(out[0]), []float64{1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 1, 0}; !slices.Equal(got, want) {
+	if got, want := numtest.Of(out[0]), []float64{1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 1, 0}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -67,9 +68,9 @@ func (r *rig) penalties(t *testing.T, x [][][]float64) (all, gradients []float64
 	}
 	for i, o := range out[:2*count] {
 		if i < count {
-			all = append(all, numbers(o)...)
+			all = append(all, numtest.Of(o)...)
 		} else {
-			gradients = append(gradients, numbers(o)...)
+			gradients = append(gradients, numtest.Of(o)...)
 		}
 	}
 	return all, gradients
@@ -108,7 +109,7 @@ func TestPenaltyOfUnevenMemories(t *testing.T) {
 			return balance * 3 * sum
 		}
 		got, gradient := r.penalties(t, x)
-		near(t, fmt.Sprintf("top_k=%d: penalty", k), got, []float64{formula()}, tolerance)
+		numtest.Near(t, fmt.Sprintf("top_k=%d: penalty", k), got, []float64{formula()}, tolerance)
 		var want []float64
 		for i, was := range router {
 			router[i] = was + h
@@ -117,7 +118,7 @@ func TestPenaltyOfUnevenMemories(t *testing.T) {
 			want = append(want, (up-formula())/(2*h))
 			router[i] = was
 		}
-		near(t, fmt.Sprintf("top_k=%d: gradient of the router", k), gradient, want, gradientTolerance)
+		numtest.Near(t, fmt.Sprintf("top_k=%d: gradient of the router", k), gradient, want, gradientTolerance)
 	}
 	r := newRig(t, testModel(), "mom,balance=0")
 	if got, _ := r.penalties(t, r.input(1, 5)); len(got) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
@@ -36,7 +37,7 @@ func TestWindowIsSoftmax(t *testing.T) {
 			want, _ := teacher.run(t, call{chunk: 16}, x, carried{})
 			for _, how := range []call{{chunk: 16}, {chunk: 64}, {chunk: 16, noState: true}} {
 				got, _ := r.run(t, how, x, carried{})
-				near(t, fmt.Sprintf("%+v", how), got, want, tolerance)
+				numtest.Near(t, fmt.Sprintf("%+v", how), got, want, tolerance)
 			}
 		})
 	}
@@ -67,12 +68,12 @@ func TestMimicry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "queries after the convolution", numbers(out[0]), numbers(out[1]), 1e-6)
+	numtest.Near(t, "queries after the convolution", numtest.Of(out[0]), numtest.Of(out[1]), 1e-6)
 	var want []float64
 	for _, b := range r.values["mixer.dt_bias"] {
 		want = append(want, slices.Repeat([]float64{math.Log1p(math.Exp(b))}, 2*9)...)
 	}
-	near(t, "steps", numbers(out[2]), want, 1e-6)
+	numtest.Near(t, "steps", numtest.Of(out[2]), want, 1e-6)
 }
 
 // TestGroupsRepeatByHead writes every key-value head r times into the projections:
@@ -106,7 +107,7 @@ func TestGroupsRepeatByHead(t *testing.T) {
 			x := r.input(2, 20)
 			want, _ := grouped.run(t, call{chunk: 16}, x, carried{})
 			got, _ := r.run(t, call{chunk: 16}, x, carried{})
-			near(t, "heads", got, want, 1e-6)
+			numtest.Near(t, "heads", got, want, 1e-6)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/witness"
 )
 
@@ -23,25 +24,25 @@ func TestWitnesses(t *testing.T) {
 		t.Run(w.Name, func(t *testing.T) {
 			r, x := witnessRig(t, w)
 			limit := witnessTolerance(t, w)
-			want := float64s(w.Tensors["out.heads"].Data)
-			near(t, "oracle in training", r.training(x), want, limit)
+			want := numtest.Wide(w.Tensors["out.heads"].Data)
+			numtest.Near(t, "oracle in training", r.training(x), want, limit)
 			for _, size := range chunks {
 				got, _ := r.run(t, call{chunk: size, noState: true}, x, carried{})
-				near(t, fmt.Sprintf("chunk %d in training", size), got, want, limit)
+				numtest.Near(t, fmt.Sprintf("chunk %d in training", size), got, want, limit)
 			}
 			if w.Metadata["form"] == "training" {
 				return
 			}
 			heads, states := r.oracle(x)
-			near(t, "oracle", heads, want, limit)
+			numtest.Near(t, "oracle", heads, want, limit)
 			for i, s := range r.mixer.State(r.model, r.capacity) {
 				if state := w.Tensors["out.state."+s.Name]; state.Data != nil {
-					near(t, "oracle: "+s.Name, states[i], float64s(state.Data), limit)
+					numtest.Near(t, "oracle: "+s.Name, states[i], numtest.Wide(state.Data), limit)
 				}
 			}
 			for _, size := range chunks {
 				got, c := r.run(t, call{chunk: size}, x, carried{})
-				near(t, fmt.Sprintf("chunk %d", size), got, want, limit)
+				numtest.Near(t, fmt.Sprintf("chunk %d", size), got, want, limit)
 				r.sameWitness(t, fmt.Sprintf("chunk %d", size), c, w, limit)
 			}
 			c := r.empty(len(x))
@@ -51,7 +52,7 @@ func TestWitnesses(t *testing.T) {
 				y, c = r.run(t, call{step: true}, segment(x, i, i+1), c)
 				got = append(got, y...)
 			}
-			near(t, "steps", got, inTime(want, len(x), len(x[0])), limit)
+			numtest.Near(t, "steps", got, inTime(want, len(x), len(x[0])), limit)
 			r.sameWitness(t, "steps", c, w, limit)
 		})
 	}
@@ -124,7 +125,7 @@ func witnessRig(t *testing.T, w witness.Witness) (r *rig, x [][][]float64) {
 		if !slices.Equal(given.Shape, r.shapes[name]) {
 			t.Fatalf("%s: the witness has shape %v, want %v", name, given.Shape, r.shapes[name])
 		}
-		r.values[name] = float64s(given.Data)
+		r.values[name] = numtest.Wide(given.Data)
 	}
 	for name := range w.Tensors {
 		if _, ok := r.shapes[name]; !ok && name != "in.x" && !strings.HasPrefix(name, "out.") {
@@ -133,7 +134,7 @@ func witnessRig(t *testing.T, w witness.Witness) (r *rig, x [][][]float64) {
 	}
 	in := w.Tensors["in.x"]
 	r.capacity = in.Shape[1]
-	for sequence := range slices.Chunk(float64s(in.Data), in.Shape[1]*in.Shape[2]) {
+	for sequence := range slices.Chunk(numtest.Wide(in.Data), in.Shape[1]*in.Shape[2]) {
 		x = append(x, slices.Collect(slices.Chunk(sequence, in.Shape[2])))
 	}
 	return r, x
@@ -152,15 +153,7 @@ func (r *rig) sameWitness(t *testing.T, what string, got carried, w witness.Witn
 	t.Helper()
 	for i, s := range r.mixer.State(r.model, r.capacity) {
 		if want := w.Tensors["out.state."+s.Name]; want.Data != nil {
-			near(t, what+": "+s.Name, numbers(got.tensors[i]), float64s(want.Data), limit)
+			numtest.Near(t, what+": "+s.Name, numtest.Of(got.tensors[i]), numtest.Wide(want.Data), limit)
 		}
 	}
-}
-
-func float64s(v []float32) []float64 {
-	out := make([]float64, len(v))
-	for i, f := range v {
-		out[i] = float64(f)
-	}
-	return out
 }

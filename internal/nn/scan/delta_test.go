@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 )
 
 // TestHardTokens: what makes the triangular systems of the delta and the general rule
@@ -73,10 +75,10 @@ func TestHardTokens(t *testing.T) {
 				o, after := s.chunked(t, size)
 				wantO, wantAfter := s.recurrence()
 				what := c.name + ", " + title(s.sizes, size)
-				near(t, what+": o", o, wantO, c.tolerance)
-				near(t, what+": after", after, wantAfter, c.tolerance)
+				numtest.Near(t, what+": o", o, wantO, c.tolerance)
+				numtest.Near(t, what+": after", after, wantAfter, c.tolerance)
 				for name, g := range s.gradients(t, size, o, after) {
-					finite(t, what+": gradient of "+name, g)
+					numtest.Finite(t, what+": gradient of "+name, g)
 				}
 			}
 		}
@@ -114,9 +116,9 @@ func TestStatesThrough(t *testing.T) {
 			before, after := statesThrough(in[0], in[1], in[2])
 			return []*Node{before, after}
 		},
-			[]any{tensorOf(first, h, b, k, v), tensorOf(m, h, b, n, k, k), tensorOf(x, h, b, n, k, v)})
-		near(t, fmt.Sprintf("N=%d: before", n), got[0], want, valueTolerance)
-		near(t, fmt.Sprintf("N=%d: after", n), got[1], ends, valueTolerance)
+			[]any{numtest.Tensor(first, h, b, k, v), numtest.Tensor(m, h, b, n, k, k), numtest.Tensor(x, h, b, n, k, v)})
+		numtest.Near(t, fmt.Sprintf("N=%d: before", n), got[0], want, valueTolerance)
+		numtest.Near(t, fmt.Sprintf("N=%d: after", n), got[1], ends, valueTolerance)
 	}
 }
 
@@ -140,7 +142,7 @@ func TestGradientsAreRecomputed(t *testing.T) {
 				Gradient(ReduceAllSum(Square(saved.StopCheckpoint())), in...)...)
 		}, s.tensors())
 		for i, name := range s.names {
-			near(t, r.name+": gradient of "+name, out[len(s.names)+i], out[i], 1e-6)
+			numtest.Near(t, r.name+": gradient of "+name, out[len(s.names)+i], out[i], 1e-6)
 		}
 	}
 }
@@ -170,7 +172,7 @@ func TestGradientsOfPartsAddUp(t *testing.T) {
 			return whole
 		}, s.tensors())
 		for i, name := range s.names {
-			near(t, r.name+": gradient of "+name, out[n+i], out[i], 1e-5)
+			numtest.Near(t, r.name+": gradient of "+name, out[n+i], out[i], 1e-5)
 		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 )
 
 // compiles: the engine takes about a second for each graph, so that the tests take
@@ -238,7 +238,7 @@ func (s *sequence) inputs(nodes []*Node) Inputs {
 func (s *sequence) tensors() []any {
 	var all []any
 	for _, name := range s.names {
-		all = append(all, tensorOf(s.data[name], s.dims(name)...))
+		all = append(all, numtest.Tensor(s.data[name], s.dims(name)...))
 	}
 	return all
 }
@@ -276,7 +276,7 @@ func call(tb testing.TB, build func(in []*Node) []*Node, args []any) [][]float64
 	}
 	var all [][]float64
 	for _, o := range out {
-		all = append(all, numbers(o))
+		all = append(all, numtest.Of(o))
 	}
 	return all
 }
@@ -284,23 +284,6 @@ func call(tb testing.TB, build func(in []*Node) []*Node, args []any) [][]float64
 func backend(tb testing.TB) compute.Backend {
 	tb.Helper()
 	return enginetest.Open(tb)
-}
-
-func tensorOf(data []float64, dims ...int) *tensors.Tensor {
-	f := make([]float32, len(data))
-	for i := range data {
-		f[i] = float32(data[i])
-	}
-	return tensors.FromFlatDataAndDimensions(f, dims...)
-}
-
-func numbers(t *tensors.Tensor) []float64 {
-	f := tensors.MustCopyFlatData[float32](t)
-	v := make([]float64, len(f))
-	for i := range f {
-		v[i] = float64(f[i])
-	}
-	return v
 }
 
 // normal draws numbers that fp32 holds exactly, so that both sides compute with the same.
@@ -324,32 +307,6 @@ func unit(v []float64, n int) []float64 {
 		}
 	}
 	return v
-}
-
-// near fails when the RMS of got − want is above tolerance times that of want.
-func near(tb testing.TB, what string, got, want []float64, tolerance float64) {
-	tb.Helper()
-	if len(got) != len(want) {
-		tb.Fatalf("%s: got %d numbers, want %d", what, len(got), len(want))
-	}
-	var gap, of float64
-	for i := range want {
-		gap += (got[i] - want[i]) * (got[i] - want[i])
-		of += want[i] * want[i]
-	}
-	if !(math.Sqrt(gap) < tolerance*math.Sqrt(of) || gap == 0) {
-		tb.Errorf("%s: RMS of the difference is %.2g of the RMS of what is wanted, want < %.2g",
-			what, math.Sqrt(gap/of), tolerance)
-	}
-}
-
-func finite(tb testing.TB, what string, v []float64) {
-	tb.Helper()
-	for i, f := range v {
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			tb.Fatalf("%s: number %d of %d is %v", what, i, len(v), f)
-		}
-	}
 }
 
 // title names a run in a test's output.

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 )
 
 // TestInverse: any size, and entries as large as those of keys that repeat under β
@@ -39,8 +41,8 @@ func TestInverse(t *testing.T) {
 			for i := range batch {
 				want = append(want, substituted64(l[i*n*n:(i+1)*n*n], n)...)
 			}
-			got := call(t, func(in []*Node) []*Node { return []*Node{inverse(in[0])} }, []any{tensorOf(l, batch, n, n)})
-			near(t, fmt.Sprintf("%s, n=%d", kind.name, n), got[0], want, kind.tolerance)
+			got := call(t, func(in []*Node) []*Node { return []*Node{inverse(in[0])} }, []any{numtest.Tensor(l, batch, n, n)})
+			numtest.Near(t, fmt.Sprintf("%s, n=%d", kind.name, n), got[0], want, kind.tolerance)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 )
@@ -46,7 +47,7 @@ func TestOnnxLinearAttention(t *testing.T) {
 					want = append(want, float64(w))
 				}
 				form := []string{"chunked", "steps"}[i/2]
-				near(t, form+": "+v.Outputs[i%2].Name, got, want, tolerance)
+				numtest.Near(t, form+": "+v.Outputs[i%2].Name, got, want, tolerance)
 			}
 		})
 	}

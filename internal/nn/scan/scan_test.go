@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 )
 
 func TestChunkedIsRecurrence(t *testing.T) {
@@ -20,8 +22,8 @@ func TestChunkedIsRecurrence(t *testing.T) {
 					s := r.sequence(uint64(tokens), sizes{2, 1, tokens, 5, 3})
 					o, after := s.chunked(t, size)
 					wantO, wantAfter := s.recurrence()
-					near(t, title(s.sizes, size)+": o", o, wantO, valueTolerance)
-					near(t, title(s.sizes, size)+": after", after, wantAfter, valueTolerance)
+					numtest.Near(t, title(s.sizes, size)+": o", o, wantO, valueTolerance)
+					numtest.Near(t, title(s.sizes, size)+": after", after, wantAfter, valueTolerance)
 				}
 			}
 		})
@@ -41,29 +43,29 @@ func TestStateIsCarried(t *testing.T) {
 					continue
 				}
 				o, after := s.span(0, split).chunked(t, 8)
-				near(t, fmt.Sprintf("o before %d", split), o, s.part(wantO, 0, split), valueTolerance)
+				numtest.Near(t, fmt.Sprintf("o before %d", split), o, s.part(wantO, 0, split), valueTolerance)
 				o, after = s.span(split, tokens).starting(after).chunked(t, 8)
-				near(t, fmt.Sprintf("o from %d", split), o, s.part(wantO, split, tokens), valueTolerance)
-				near(t, fmt.Sprintf("after, split at %d", split), after, wantAfter, valueTolerance)
+				numtest.Near(t, fmt.Sprintf("o from %d", split), o, s.part(wantO, split, tokens), valueTolerance)
+				numtest.Near(t, fmt.Sprintf("after, split at %d", split), after, wantAfter, valueTolerance)
 			}
 			after := s.data["first"]
 			for at := range tokens {
 				var o []float64
 				o, after = s.span(at, at+1).starting(after).step(t)
-				near(t, fmt.Sprintf("o of step %d", at), o, s.part(wantO, at, at+1), valueTolerance)
+				numtest.Near(t, fmt.Sprintf("o of step %d", at), o, s.part(wantO, at, at+1), valueTolerance)
 				if compiles && at == 1 {
 					return
 				}
 			}
-			near(t, "after all steps", after, wantAfter, valueTolerance)
+			numtest.Near(t, "after all steps", after, wantAfter, valueTolerance)
 
 			// Without a state at the start there are zeros.
 			rest := s.span(3, tokens)
 			wantO, wantAfter = rest.recurrence()
 			for what, run := range map[string]*sequence{"none": rest, "zeros": rest.starting(make([]float64, len(wantAfter)))} {
 				o, after := run.chunked(t, 8)
-				near(t, "o from "+what, o, wantO, valueTolerance)
-				near(t, "after, from "+what, after, wantAfter, valueTolerance)
+				numtest.Near(t, "o from "+what, o, wantO, valueTolerance)
+				numtest.Near(t, "after, from "+what, after, wantAfter, valueTolerance)
 			}
 		})
 	}
@@ -81,7 +83,7 @@ func (s *sequence) part(o []float64, from, to int) []float64 {
 // gradients of Σ o ⊙ ofO + Σ after ⊙ ofAfter, by name, with the loss of the recurrence.
 func (s *sequence) gradients(tb testing.TB, size int, ofO, ofAfter []float64) map[string][]float64 {
 	tb.Helper()
-	args := append(s.tensors(), tensorOf(ofO, s.h, s.b, s.t, s.v), tensorOf(ofAfter, s.h, s.b, s.k, s.v))
+	args := append(s.tensors(), numtest.Tensor(ofO, s.h, s.b, s.t, s.v), numtest.Tensor(ofAfter, s.h, s.b, s.k, s.v))
 	out := call(tb, func(in []*Node) []*Node {
 		n := len(s.names)
 		o, after := s.inputs(in[:n]).Chunked(size, true)
@@ -133,7 +135,7 @@ func TestGradients(t *testing.T) {
 						sampled = append(sampled, got[name][at])
 						want = append(want, s.slope(&s.data[name][at], ofO, ofAfter))
 					}
-					near(t, title(s.sizes, c.size)+": gradient of "+name, sampled, want, gradientTolerance)
+					numtest.Near(t, title(s.sizes, c.size)+": gradient of "+name, sampled, want, gradientTolerance)
 				}
 			}
 		})
@@ -150,13 +152,13 @@ func TestNothingOverflows(t *testing.T) {
 			}
 			s := r.sequence(5, sizes{1, 1, tokens, 8, 4})
 			o, after := s.chunked(t, 64)
-			finite(t, r.name+": o", o)
-			finite(t, r.name+": after", after)
+			numtest.Finite(t, r.name+": o", o)
+			numtest.Finite(t, r.name+": after", after)
 			wantO, wantAfter := s.recurrence()
-			near(t, r.name+": o", o, wantO, valueTolerance)
-			near(t, r.name+": after", after, wantAfter, valueTolerance)
+			numtest.Near(t, r.name+": o", o, wantO, valueTolerance)
+			numtest.Near(t, r.name+": after", after, wantAfter, valueTolerance)
 			for name, g := range s.gradients(t, 64, o, after) {
-				finite(t, r.name+": gradient of "+name, g)
+				numtest.Finite(t, r.name+": gradient of "+name, g)
 			}
 		}
 	}
@@ -196,12 +198,12 @@ func TestStatesAt(t *testing.T) {
 					state = next
 				}
 			}
-			args := []any{tensorOf(first, h, b, k, v), tensorOf(written, h, b, n, k, v)}
+			args := []any{numtest.Tensor(first, h, b, k, v), numtest.Tensor(written, h, b, n, k, v)}
 			switch width {
 			case 1:
-				args = append(args, tensorOf(log, h, b, n))
+				args = append(args, numtest.Tensor(log, h, b, n))
 			case k:
-				args = append(args, tensorOf(log, h, b, n, k))
+				args = append(args, numtest.Tensor(log, h, b, n, k))
 			}
 			got := call(t, func(in []*Node) []*Node {
 				if len(in) == 2 {
@@ -209,7 +211,7 @@ func TestStatesAt(t *testing.T) {
 				}
 				return []*Node{StatesAt(in[0], in[1], in[2])}
 			}, args)
-			near(t, fmt.Sprintf("N=%d, %d decays a block", n, width), got[0], want, valueTolerance)
+			numtest.Near(t, fmt.Sprintf("N=%d, %d decays a block", n, width), got[0], want, valueTolerance)
 		}
 	}
 }

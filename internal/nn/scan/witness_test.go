@@ -2,7 +2,6 @@ package scan
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/witness"
 )
 
@@ -28,9 +28,9 @@ func TestWitnesses(t *testing.T) {
 		t.Run(w.Name, func(t *testing.T) {
 			check := func(what string, form func(in Inputs) (o, after *Node)) {
 				o, after := runWitness(t, w, form)
-				agree(t, what, o, w.Tensors["o"].Data)
+				numtest.Near(t, what, o, numtest.Wide(w.Tensors["o"].Data), witnessTolerance)
 				if want := w.Tensors["after"]; want.Data != nil {
-					agree(t, what+": state", after, want.Data)
+					numtest.Near(t, what+": state", after, numtest.Wide(want.Data), witnessTolerance)
 				}
 			}
 			for _, size := range chunks {
@@ -63,7 +63,7 @@ func steps(in Inputs) (o, after *Node) {
 }
 
 // runWitness feeds the tensors of a witness to a form of the recurrence.
-func runWitness(t *testing.T, w witness.Witness, form func(in Inputs) (o, after *Node)) (o, after []float32) {
+func runWitness(t *testing.T, w witness.Witness, form func(in Inputs) (o, after *Node)) (o, after []float64) {
 	t.Helper()
 	names := slices.DeleteFunc([]string{"q", "k", "v", "log_decay", "beta", "remove", "write", "first"},
 		func(name string) bool { return w.Tensors[name].Data == nil })
@@ -90,22 +90,5 @@ func runWitness(t *testing.T, w witness.Witness, form func(in Inputs) (o, after 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tensors.MustCopyFlatData[float32](out[0]), tensors.MustCopyFlatData[float32](out[1])
-}
-
-// agree fails unless RMS(got − want) < witnessTolerance·RMS(want); NaN fails.
-func agree(t *testing.T, what string, got, want []float32) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: got %d numbers, want %d", what, len(got), len(want))
-	}
-	var gap, of float64
-	for i := range want {
-		d := float64(got[i]) - float64(want[i])
-		gap += d * d
-		of += float64(want[i]) * float64(want[i])
-	}
-	if relative := math.Sqrt(gap / of); !(relative < witnessTolerance) {
-		t.Errorf("%s: RMS of the difference is %.2g of the RMS of what is wanted, want < %.2g", what, relative, witnessTolerance)
-	}
+	return numtest.Of(out[0]), numtest.Of(out[1])
 }

@@ -1,0 +1,58 @@
+// Package numtest holds the numbers that graphs give against those that are wanted,
+// for tests.
+package numtest
+
+import (
+	"math"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// Near fails unless RMS(got − want) < tolerance·RMS(want); NaN fails. Where all of
+// want is 0, so must be got.
+func Near(tb testing.TB, what string, got, want []float64, tolerance float64) {
+	tb.Helper()
+	if len(got) != len(want) {
+		tb.Fatalf("%s: got %d numbers, want %d", what, len(got), len(want))
+	}
+	var gap, of float64
+	for i := range want {
+		gap += (got[i] - want[i]) * (got[i] - want[i])
+		of += want[i] * want[i]
+	}
+	if rms, limit := math.Sqrt(gap), tolerance*math.Sqrt(of); !(rms < limit || gap == 0) {
+		tb.Errorf("%s: RMS of the difference is %.2g of the RMS of what is wanted, want < %.2g", what, rms/math.Sqrt(of), tolerance)
+	}
+}
+
+// Finite fails on NaN and infinities.
+func Finite(tb testing.TB, what string, v []float64) {
+	tb.Helper()
+	for i, f := range v {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			tb.Fatalf("%s: number %d of %d is %v", what, i, len(v), f)
+		}
+	}
+}
+
+// Tensor rounds numbers to fp32.
+func Tensor(v []float64, shape ...int) *tensors.Tensor {
+	f := make([]float32, len(v))
+	for i := range v {
+		f[i] = float32(v[i])
+	}
+	return tensors.FromFlatDataAndDimensions(f, shape...)
+}
+
+// Of are the numbers of an fp32 tensor.
+func Of(t *tensors.Tensor) []float64 { return Wide(tensors.MustCopyFlatData[float32](t)) }
+
+// Wide are fp32 numbers in float64.
+func Wide(f []float32) []float64 {
+	v := make([]float64, len(f))
+	for i := range f {
+		v[i] = float64(f[i])
+	}
+	return v
+}

@@ -12,7 +12,7 @@ import (
 func TestMom(t *testing.T) {
 	for spec, inner := range map[string][2]string{
 		"mom":           {"delta", "gated-delta"},
-		"mom,inner=gla": {"liger", "gla,window=0,activation=none,conv=4,qk_norm=l2,norm=before,gate=silu"},
+		"mom,inner=gla": {"liger", "gla,decay_from=input,window=0,activation=none,conv=4,qk_norm=l2,norm=before,gate=silu"},
 	} {
 		got, want := seeded(t, "mom", layer(t, spec)), seeded(t, inner[0], layer(t, inner[1]))
 		for name, v := range want {

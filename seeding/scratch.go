@@ -30,6 +30,12 @@ import (
 func scratch(l Layer, w arch.Weight) ([]float32, bool) {
 	n := elements(w.Shape)
 	r := l.stream(w.Name)
+	if w.Name == "mixer.router.weight" {
+		return mixtureOfMemories(l, w)
+	}
+	if l.Mixer.Name == "mom" {
+		l.Mixer = l.Mixer.Inner()
+	}
 	if l.Mixer.Name == "rwkv7" && strings.HasPrefix(w.Name, "mixer.") {
 		return radlads(l, w)
 	}
@@ -42,7 +48,7 @@ func scratch(l Layer, w arch.Weight) ([]float32, bool) {
 	}
 	switch w.Name {
 	case "mixer.dt_bias":
-		if l.Mixer.Name == "gated-delta" || l.Mixer.Name == "mom" {
+		if l.Mixer.Name == "gated-delta" {
 			return deltaNet(l, w)
 		}
 		return constant(n, 0), true
@@ -58,8 +64,6 @@ func scratch(l Layer, w arch.Weight) ([]float32, bool) {
 		return normal(r, n, l.InitStd), true
 	case "mixer.D":
 		return constant(n, 1), true
-	case "mixer.router.weight":
-		return mixtureOfMemories(l, w)
 	case "mixer.log_rate":
 		return halo(l, w)
 	case "mixer.gk_proj.0.weight", "mixer.gk_proj.1.weight", "mixer.gk_proj.1.bias":

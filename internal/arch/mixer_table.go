@@ -164,7 +164,7 @@ var mixerRows = map[string]mixerRow{
 			Option{Name: "memories", Default: 4, Min: 1, Doc: "memories that tokens are routed to"},
 			Option{Name: "top_k", Default: 2, Min: 1, Doc: "memories that each token writes and reads"},
 			Option{Name: "shared", Default: true, Doc: "one more memory that every token writes and reads"},
-			Option{Name: "inner", Default: "gated-delta", Choices: []string{"gla", "gated-delta"}, Doc: "the recurrence of a memory; gla decays by the key and has no softmax"},
+			Option{Name: "inner", Default: "gated-delta", Choices: []string{"gla", "gated-delta"}, Doc: "the recurrence of a memory; gla without softmax, its gate from the input"},
 			Option{Name: "balance", Default: 0.01, Doc: "weight in the loss of how unevenly the memories are used; 0: none"},
 			Option{Name: "allow_neg_eigval", Default: false, Doc: "with inner=gated-delta, β up to 2 instead of 1: the state can change sign"},
 		),

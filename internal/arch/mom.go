@@ -6,13 +6,14 @@ import (
 )
 
 // Inner is the recurrence of each memory of mom as a mixer of its own, with the frame
-// of mom. Of gla it is the form of its paper, without softmax, with the key as gate.
+// of mom. Of gla it is the form of its paper, without softmax and with a gate from the
+// input: gated by the key, Liger's window of softmax has to make up for what is forgotten.
 func (x Mixer) Inner() Mixer {
 	inner := Mixer{Name: x.Text("inner"), options: maps.Clone(x.options)}
 	switch inner.Name {
 	case "gla":
 		maps.Copy(inner.options, map[string]any{
-			"decay_from": "key", "decay_rank": 16, "decay": "channel", "normaliser": 16, "activation": None, "window": 0,
+			"decay_from": "input", "decay_rank": 16, "decay": "channel", "normaliser": 16, "activation": None, "window": 0,
 		})
 	case "gated-delta":
 		maps.Copy(inner.options, map[string]any{"decay": Head, "decay_rank": 0, "beta_bias": false})

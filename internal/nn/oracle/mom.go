@@ -66,7 +66,7 @@ func (l Layer) routed(u []float64) []route {
 func (l Layer) remember(s, u []float64, head int, k, v []float64) {
 	d := len(k)
 	if l.Mixer.Text("inner") == "gla" {
-		gate := l.head(l.linear("k_proj", u), l.group(head))
+		gate := l.head(l.linear("mixer.gk_proj.1", l.linear("mixer.gk_proj.0", u)), head)
 		for i := range s {
 			s[i] = s[i]*math.Pow(sigmoid(gate[i/d]), 1./16) + k[i/d]*v[i%d]
 		}

@@ -94,7 +94,7 @@ var mixerRows = map[string]mixerRow{
 		doc:    "a decay per head that does not depend on the input, rotary positions kept",
 		source: "Lightning Attention-2, Qin et al. 2024, arXiv:2401.04658; RetNet, arXiv:2307.08621; HALO, arXiv:2601.22156",
 		options: frame{qkNorm: RMS, rope: true, norm: Before, gate: Sigmoid}.options(
-			Option{Name: "decay", Default: "slopes", Choices: []string{"slopes", "retnet", "learnt"}, Doc: "exp(-2^(-8(h+1)/H)), 1-2^(-5-h), or learnt from the slopes"},
+			Option{Name: "decay", Default: "learnt", Choices: []string{"slopes", "retnet", "learnt"}, Doc: "exp(-2^(-8(h+1)/H)), 1-2^(-5-h), or learnt from the slopes"},
 		),
 		weights: func(m *Model, x Mixer) []Weight {
 			ws := frameWeights(m, x, channels(m), m.HeadDim)

@@ -180,7 +180,7 @@ func quench(got, want []float64) {
 // TestNothingOverflows runs the ends of what is possible: one token, many, and
 // tensors far larger than training leaves them.
 func TestNothingOverflows(t *testing.T) {
-	for _, spec := range append(Names(), "hedgehog,window=16", "hedgehog,feature_map=relu", "hedgehog,window=16,sinks=4,terrace,feature_map=exp", "mamba2,decay=sigmoid,groups=1", "lightning,decay=learnt", "softmax,window=16,sinks=3,sink_logit") {
+	for _, spec := range append(Names(), "hedgehog,window=16", "hedgehog,feature_map=relu", "hedgehog,window=16,sinks=4,terrace,feature_map=exp", "mamba2,decay=sigmoid,groups=1", "lightning,decay=slopes", "softmax,window=16,sinks=3,sink_logit") {
 		t.Run(spec, func(t *testing.T) {
 			for _, c := range []struct {
 				tokens int

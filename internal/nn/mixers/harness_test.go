@@ -57,7 +57,7 @@ var specs = []string{
 	"mamba2,groups=6,state_dim=9,conv=0,decay=sigmoid,gate=none",
 	"lightning",
 	"lightning,decay=retnet,conv=3,gate=silu,gate_rank=2,qk_norm=l2",
-	"lightning,decay=learnt,qk_norm=none,rope=false,norm=none,gate=none",
+	"lightning,decay=slopes,qk_norm=none,rope=false,norm=none,gate=none",
 	"gla",
 	"gla,window=5,decay=head",
 	"gla,window=0,activation=none,decay_from=input,decay_rank=3,normaliser=4",

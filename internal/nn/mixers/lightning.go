@@ -22,7 +22,11 @@ import (
 //
 //	slopes  λ_h = exp(−2^(−8(h+1)/H)), the slopes of ALiBi
 //	retnet  λ_h = 1 − 2^(−5−h)
-//	learnt  λ_h = exp(−exp(log_rate_h)), which cannot leave (0, 1)
+//	learnt  λ_h = exp(−exp(log_rate_h)), which cannot leave (0, 1), from the slopes
+//
+// The first two are those of their papers. Learnt ones are what a layer gets that
+// does not ask: the slopes forget far faster than a teacher's heads of few dimensions
+// look back, and training them costs nothing (docs/mixers.md).
 //
 // A block of C tokens decays by λ^C as C log λ in the exponent, and longer stretches
 // by sums of that, so that 16384 tokens are as exact as 16.

@@ -14,9 +14,12 @@ ENGINE ?= go
 XLA_RIG := ../shared/tools/xla-cpu/build.sh
 ifeq ($(ENGINE),go)
 with_engine :=
+patience :=
 else ifeq ($(ENGINE),xla)
 with_engine = test -x $(XLA_RIG) || { echo "make: ENGINE=xla needs the plugin rig $(XLA_RIG), which is not there" >&2; exit 1; }; \
 	plugin=$$($(XLA_RIG)) || exit 1; eval "$$plugin"; export LINEARIZE_TEST_ENGINE=xla:cpu;
+# It compiles every graph for a second or so.
+patience := -timeout 30m
 else
 $(error ENGINE is "$(ENGINE)", want go or xla)
 endif
@@ -47,7 +50,7 @@ demo: build
 	bin/linearize demo
 
 test:
-	@$(with_engine) echo '$(GO) test $(TESTFLAGS) $(PKG)'; $(GO) test $(TESTFLAGS) $(PKG)
+	@$(with_engine) echo '$(GO) test $(patience) $(TESTFLAGS) $(PKG)'; $(GO) test $(patience) $(TESTFLAGS) $(PKG)
 
 check: build vet lint test
 

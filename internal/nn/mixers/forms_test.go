@@ -98,6 +98,9 @@ func TestStateCarriesOver(t *testing.T) {
 				}
 				r.sameState(t, what, c, state)
 			}
+			if compiles {
+				return // the graphs are those of other tests
+			}
 			_, c := r.run(t, call{chunk: 16}, segment(x, 0, tokens-6), carried{})
 			for i := tokens - 6; i < tokens; i++ {
 				var got []float64

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/mixbench"
 )
@@ -62,8 +63,8 @@ func compare(w io.Writer, python string, engines []string, rounds int) error {
 }
 
 func torch(python string, s sample) (sample, error) {
-	cmd := exec.Command(python, "-c", kernelsPy, s.Kernel, fmt.Sprint(s.Tokens),
-		fmt.Sprint(mixbench.Layer.Heads), fmt.Sprint(mixbench.Layer.HeadDim), fmt.Sprint(mixbench.Chunk))
+	cmd := exec.Command(python, "-c", kernelsPy, s.Kernel, strconv.Itoa(s.Tokens),
+		strconv.Itoa(mixbench.Layer.Heads), strconv.Itoa(mixbench.Layer.HeadDim), strconv.Itoa(mixbench.Chunk))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

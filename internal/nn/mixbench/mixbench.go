@@ -140,7 +140,9 @@ func (n named) Weight(_ *Graph, name string) *Node {
 func (n named) Has(name string) bool { return n[name] != nil }
 
 // random is N(0, 1/last dimension): products of such stay near 1.
-func random(shape ...int) *tensors.Tensor { return drawn(func(v, scale float64) float64 { return v * scale }, shape) }
+func random(shape ...int) *tensors.Tensor {
+	return drawn(func(v, scale float64) float64 { return v * scale }, shape)
+}
 
 // negative is −|N(0, 1)|/10, as log-decays and logarithms of β are.
 func negative(shape ...int) *tensors.Tensor {

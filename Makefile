@@ -39,7 +39,7 @@ help:
 	@echo 'make test     run the tests; ENGINE=xla runs them on XLA; PKG=./distill TESTFLAGS=-v narrow it'
 	@echo 'make build    make bin/linearize'
 	@echo 'make check    build, vet, lint, test: what must pass before a commit'
-	@echo 'make bench    run the benchmarks'
+	@echo 'make bench    run the benchmarks and print what mixers cost; TORCH=PYTHON compares'
 	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
 	@echo 'make golden-mixers   recompute the witnesses of the mixers with other people'"'"'s code, in Python'
 
@@ -60,8 +60,12 @@ vet:
 lint:
 	GOTOOLCHAIN=$(TOOLCHAIN) $(GO) run $(GOLANGCI) run --concurrency 2 ./...
 
+# What mixers cost by length comes after the benchmarks; with TORCH=…/python, one that
+# has torch, also their recurrences beside PyTorch, by turns.
 bench:
-	@$(with_engine) $(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PKG)
+	@$(with_engine) $(GO) test -run '^$$' -bench . -benchmem -timeout 2h $(TESTFLAGS) $(PKG)
+	@$(with_engine) $(GO) run ./internal/cmd/mixbench -engine "$${LINEARIZE_TEST_ENGINE:-go}"
+	@test -z "$(TORCH)" || { $(with_engine) $(GO) run ./internal/cmd/mixbench -engine "$${LINEARIZE_TEST_ENGINE:-go}" -torch "$(TORCH)"; }
 
 golden:
 	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) $(PKG)

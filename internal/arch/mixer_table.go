@@ -38,6 +38,7 @@ var mixerRows = map[string]mixerRow{
 			Option{Name: "map_bias", Default: false, Doc: "feature maps have a bias"},
 			Option{Name: "tie_maps", Default: false, Doc: "queries and keys share a map"},
 		),
+		excludes: true,
 		check: func(_ *Model, x Mixer) string {
 			if !negates(x) && !x.Bool("negated") {
 				return "negated does nothing with feature_map=" + x.Text("feature_map")

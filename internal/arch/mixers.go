@@ -18,6 +18,8 @@ type mixerRow struct {
 	options []Option
 	// replaces names the inherited projections that the mixer has tensors of its own for.
 	replaces func(x Mixer) []string
+	// excludes: its linear branch does not see the keys that its window sees.
+	excludes bool
 	// check says what does not fit, the model or among the options; nil: all fits.
 	check func(m *Model, x Mixer) (problem string)
 	// weights lists the new tensors, named relative to the layer's attention prefix.

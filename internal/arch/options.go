@@ -52,7 +52,7 @@ func (x Mixer) Window() int {
 
 // Excludes reports whether a linear branch sees only the keys that the window of
 // softmax does not.
-func (x Mixer) Excludes() bool { return x.Name == "hedgehog" && x.Window() > 0 }
+func (x Mixer) Excludes() bool { return mixerRows[x.Name].excludes && x.Window() > 0 }
 
 // Grows reports whether the mixer's state grows with the tokens seen.
 func (x Mixer) Grows() bool { return x.Name == Softmax && x.Window() == 0 }

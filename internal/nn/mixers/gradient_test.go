@@ -177,25 +177,32 @@ func quench(got, want []float64) {
 	}
 }
 
-// TestNothingOverflows runs the ends of what is possible: one token, many, and
-// tensors far larger than training leaves them.
+// TestNothingOverflows runs the ends of what is possible: one token, many, inputs of 0,
+// and tensors far larger than training leaves them.
 func TestNothingOverflows(t *testing.T) {
 	for _, spec := range append(Names(), "hedgehog,window=16", "hedgehog,feature_map=relu", "hedgehog,window=16,sinks=4,terrace,feature_map=exp", "mamba2,decay=sigmoid,groups=1", "lightning,decay=slopes", "softmax,window=16,sinks=3,sink_logit") {
 		t.Run(spec, func(t *testing.T) {
 			for _, c := range []struct {
 				tokens int
 				scale  float64
-			}{{1, 1}, {1, 20}, {100, 20}, {4097, 1}} {
+				silent bool // inputs, queries, keys and values are 0
+			}{{1, 1, false}, {1, 20, false}, {20, 1, true}, {100, 20, false}, {4097, 1, false}} {
 				if spec == "softmax" && c.tokens > 1000 {
 					continue // quadratic, and nothing in it sums over blocks
 				}
-				if compiles && c.scale == 1 && c.tokens == 1 {
+				if compiles && c.scale == 1 && c.tokens <= 20 {
 					continue
 				}
 				r := newRig(t, testModel(), spec)
 				r.scale(c.scale)
 				x := r.input(1, c.tokens)
-				what := fmt.Sprintf("T=%d, tensors times %v", c.tokens, c.scale)
+				if c.silent {
+					x = [][][]float64{slices.Repeat([][]float64{make([]float64, r.model.Hidden)}, c.tokens)}
+					for _, p := range []string{"q_proj.bias", "k_proj.bias", "v_proj.bias"} {
+						clear(r.values[p])
+					}
+				}
+				what := fmt.Sprintf("T=%d, tensors times %v, silent %v", c.tokens, c.scale, c.silent)
 				heads, next := r.run(t, call{noState: spec == "softmax"}, x, carried{})
 				numtest.Finite(t, what+": heads", heads)
 				for _, s := range next.tensors {

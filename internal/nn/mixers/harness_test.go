@@ -25,11 +25,13 @@ var specs = []string{
 	"softmax,qk_norm=rms",
 	"softmax,rope=false,softcap=3",
 	"softmax,window=5",
+	"softmax,window=1,sinks=1",
 	"softmax,window=16,sinks=3,sink_logit",
 	"softmax,window=40,sinks=20,qk_norm=l2",
 	"hedgehog",
 	"hedgehog,feature_dim=4",
 	"hedgehog,window=5",
+	"hedgehog,window=1,terrace",
 	"hedgehog,window=16,affine,feature_dim=5",
 	"hedgehog,window=40",
 	"hedgehog,feature_map=elu,map_bias,tie_maps,conv=3,qk_norm=rms,rope=false",
@@ -273,12 +275,16 @@ func (r *rig) layer(how call, in []*Node) (l Layer, x *Node, from State) {
 // there has been no token.
 func (r *rig) empty(batch int) carried {
 	var c carried
+	rubbish := math.NaN()
+	if r.mixer.Grows() {
+		rubbish = 1e4 // masked there by what is added to its scores
+	}
 	for _, s := range r.mixer.State(r.model, r.capacity) {
 		shape := append([]int{batch}, s.Shape...)
 		v := make([]float64, size(shape))
 		if s.Name == "keys" || s.Name == "values" {
 			for i := range v {
-				v[i] = 1e4
+				v[i] = rubbish
 			}
 		}
 		c.tensors = append(c.tensors, numtest.Tensor(v, shape...))

@@ -16,8 +16,9 @@ import (
 //	D            [H]      1
 //	g_proj                U(±1/√d), torch's default of a Linear, both factors of a low-rank one
 //
-// and the rest as in [mmMamba], which also says what decay=sigmoid starts with. H is the number of query heads, d the model
-// width, K the taps. The published layer has the switches conv=4, skip, norm=after.
+// and the rest as in [mmMamba], which also says what decay=sigmoid starts with. H is the
+// number of query heads, d the model width, K the taps. The published layer has the
+// switches conv=4, skip, norm=after.
 //
 // Source: Wang et al. 2024, arXiv:2408.15237, and its released code.
 func mambaInLlama(l Layer, w arch.Weight) ([]float32, bool) {

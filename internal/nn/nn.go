@@ -28,6 +28,8 @@ type Net struct {
 	Weights ops.Weights
 	Chunk   int // tokens per block of the chunked forms; 0 lets each mixer choose
 
+	// Training builds what is trained where that differs from what runs: hedgehog's terrace.
+	Training bool
 	// Penalty, unless nil, is given the terms that the mixers want added to the loss.
 	Penalty func(term *Node)
 }
@@ -149,7 +151,7 @@ func lastConverted(m *arch.Model) int {
 func (n Net) layer(i int, rotation ops.Rotation) mixers.Layer {
 	return mixers.Layer{
 		Model: n.Model, Mixer: n.Model.Mixers[i], Prefix: n.Model.Attention(i),
-		Weights: n.Weights, Rotation: rotation, Chunk: n.Chunk, Penalty: n.Penalty,
+		Weights: n.Weights, Rotation: rotation, Chunk: n.Chunk, Training: n.Training, Penalty: n.Penalty,
 	}
 }
 

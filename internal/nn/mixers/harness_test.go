@@ -263,7 +263,7 @@ func (r *rig) layer(how call, in []*Node) (l Layer, x *Node, from State) {
 	l = Layer{
 		Model: r.model, Mixer: r.mixer, Prefix: prefix, Weights: w,
 		Rotation: ops.Rotation{Cos: in[1], Sin: in[2]},
-		Chunk:    how.chunk, KeepState: !how.noState, Capacity: r.capacity,
+		Chunk:    how.chunk, KeepState: !how.noState, Training: how.noState, Capacity: r.capacity,
 	}
 	if !how.start {
 		from = State{Tensors: in[4+len(r.names):], Seen: in[3]}

@@ -28,9 +28,9 @@ import (
 //
 //	W(i) = (i−w, i], and with sinks=n the first n tokens of the sequence
 //
-// and with terrace, in a call that neither has a state nor keeps one, that of the
-// terrace method. So terrace is a form for training: what it trains is run with the
-// plain window, and the two do not agree, as with the released models.
+// and with terrace, in training, that of the terrace method. What it trains is run
+// with the plain window, also to measure its loss, and the two do not agree, as with
+// the released models.
 //
 // State: memory [B, H, Φ, D] and normaliser [B, H, Φ] of the keys that have left the
 // window, Φ being the number of features; with a window also keys (rotated) and
@@ -47,7 +47,7 @@ var _ Mixer = hedgehog{}
 
 func (h hedgehog) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	t := h.inputs(l, x, from)
-	if from.Start() && !l.KeepState && l.Mixer.Bool("terrace") {
+	if l.Training && l.Mixer.Bool("terrace") {
 		return l.outputs(x, h.quotient(l, h.terrace(l, t))), State{}
 	}
 	far, after := (*Node)(nil), (*Node)(nil)

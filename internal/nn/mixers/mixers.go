@@ -78,6 +78,9 @@ type Layer struct {
 	Chunk int
 	// KeepState asks Chunked for the state after the last token.
 	KeepState bool
+	// Training asks Chunked for the form that is trained, where a mixer has one that
+	// differs from what it runs; for whole sequences, without KeepState.
+	Training bool
 	// Capacity is the number of tokens that a softmax layer's state holds; needed
 	// with KeepState and for Step.
 	Capacity int

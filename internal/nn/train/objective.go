@@ -56,6 +56,7 @@ const Penalty = "penalty"
 // graph builds the loss and its parts, the sum of the penalties last if there are any.
 func (o Objective) graph(teacher *nn.Net, student nn.Net, ids, targets *Node) (loss *Node, parts []*Node, penalised bool) {
 	var penalties []*Node
+	student.Training = true
 	student.Penalty = func(term *Node) { penalties = append(penalties, term) }
 	loss, parts = o.match(teacher, student, ids, targets)
 	return penalise(loss, parts, penalties)

@@ -10,8 +10,10 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/numtest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
 // TestWindowIsSoftmax: with γ → 1 nothing is left of the linear branch, because no
@@ -40,6 +42,37 @@ func TestWindowIsSoftmax(t *testing.T) {
 				numtest.Near(t, fmt.Sprintf("%+v", how), got, want, tolerance)
 			}
 		})
+	}
+}
+
+// TestStepReachesWindowAtOnce: the graph of a step has as many nodes whatever the
+// window, where it once had a slice for each key.
+func TestStepReachesWindowAtOnce(t *testing.T) {
+	nodes := func(w, sinks int) int {
+		n := 0
+		e := MustNewExec(enginetest.Open(t), func(g *Graph) *Node {
+			var first *Node
+			if sinks > 0 {
+				first = Zeros(g, ops.F32(2, 1, sinks, 4))
+			}
+			y := reach(scan.CutInto(1, 64), first, Zeros(g, ops.F32(2, 1, w+1, 4)), w)
+			n = len(g.Nodes())
+			return y
+		})
+		defer e.Finalize()
+		out, err := e.Call()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := out[0].Shape().Dimensions, []int{2, 1, 1, sinks + w + 1, 4}; !slices.Equal(got, want) {
+			t.Errorf("reach over a window of %d: got %v, want %v", w, got, want)
+		}
+		return n
+	}
+	for _, sinks := range []int{0, 3} {
+		if narrow, wide := nodes(2, sinks), nodes(2000, sinks); narrow != wide {
+			t.Errorf("nodes with %d sinks: got %d for a window of 2000 and %d for one of 2, want the same", sinks, wide, narrow)
+		}
 	}
 }
 

@@ -25,13 +25,16 @@ import (
 // [H, B, n, D] (nil: none) and x [H, B, w+T, D] become [H, B, N, n+w+C, D].
 func reach(c scan.Blocks, sinks, x *Node, w int) *Node {
 	h, b, d := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(3)
-	whole := c.Count * c.Size
-	last := (w + c.Size - 1) / c.Size * c.Size
-	x = scan.Fill(x, last+whole)
 	var parts []*Node
 	if sinks != nil {
 		parts = append(parts, BroadcastToDims(InsertAxes(sinks, 2), h, b, c.Count, sinks.Shape().Dim(2), d))
 	}
+	if c.Count == 1 { // one block, of one token in a step, reaches all that there is
+		return Concatenate(append(parts, InsertAxes(x, 2)), 3)
+	}
+	whole := c.Count * c.Size
+	last := (w + c.Size - 1) / c.Size * c.Size
+	x = scan.Fill(x, last+whole)
 	for at := 0; at <= last; at += c.Size {
 		part := Reshape(ops.Span(x, 2, at, at+whole), h, b, c.Count, c.Size, d)
 		parts = append(parts, ops.Span(part, 3, 0, min(c.Size, w+c.Size-at)))

@@ -37,6 +37,12 @@ func TestOptionsFit(t *testing.T) {
 		"mom,inner=gla,allow_neg_eigval":         "allow_neg_eigval does nothing without inner=gated-delta",
 		"mom,top_k=0":                            `top_k is "0", want an integer >= 1`,
 		"mom,memories=0":                         `memories is "0", want an integer >= 1`,
+		"softmax,window=1048576":                 "",
+		"softmax,window=1048577":                 `window is "1048577", want at most 1048576`,
+		"hedgehog,feature_dim=9007199254740993":  `feature_dim is "9007199254740993", want at most`,
+		"softmax,softcap=1e308":                  `softcap is "1e308", want 0 or a number from 1e-30 to 1e+30`,
+		"softmax,softcap=1e-300":                 `softcap is "1e-300", want 0 or a number from`,
+		"mom,balance=0":                          "",
 		"mom,inner=gated-delta,balance=x":        `balance is "x", want a number >= 0`,
 	} {
 		x, err := arch.ParseMixer(spec)

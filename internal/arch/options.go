@@ -11,7 +11,8 @@ import (
 )
 
 // Option is one switch of a mixer. Its kind is that of Default: int, float64, bool,
-// or string with Choices. Numbers are not negative.
+// or string with Choices. Numbers are not negative, and bounded by [largest] and
+// [extreme].
 type Option struct {
 	Name    string
 	Doc     string
@@ -20,6 +21,14 @@ type Option struct {
 	Min     int
 	With    string // another option that has to be on for this one to do anything
 }
+
+const (
+	// largest is the largest integer of an option: as a window, a million tokens. It
+	// keeps products of sizes within an int64, so that a plan can be believed.
+	largest = 1 << 20
+	// extreme bounds real options, and their reciprocals, well within float32.
+	extreme = 1e30
+)
 
 // Mixer is a mixer with every option resolved. Make one with [ParseMixer], so
 // that the accessors find what they ask for.
@@ -168,11 +177,17 @@ func (o Option) parse(value string, given bool) (any, error) {
 		if err != nil || v < o.Min {
 			return nil, fmt.Errorf("%s is %q, want an integer >= %d", o.Name, value, o.Min)
 		}
+		if v > largest {
+			return nil, fmt.Errorf("%s is %q, want at most %d", o.Name, value, largest)
+		}
 		return v, nil
 	case float64:
 		v, err := strconv.ParseFloat(value, 64)
 		if err != nil || !(v >= 0) || math.IsInf(v, 0) {
 			return nil, fmt.Errorf("%s is %q, want a number >= 0", o.Name, value)
+		}
+		if v != 0 && (v > extreme || v < 1/extreme) {
+			return nil, fmt.Errorf("%s is %q, want 0 or a number from %g to %g", o.Name, value, 1/extreme, extreme)
 		}
 		return v, nil
 	default:

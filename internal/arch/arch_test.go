@@ -187,6 +187,17 @@ func TestParseMixer(t *testing.T) {
 	}
 }
 
+// TestMixerWithoutName: an entry of a config's mixers that names none says so.
+func TestMixerWithoutName(t *testing.T) {
+	for _, data := range []string{`{}`, `null`, `{"conv":2}`} {
+		var x arch.Mixer
+		err := json.Unmarshal([]byte(data), &x)
+		if err == nil || !strings.Contains(err.Error(), "there is no name") {
+			t.Errorf("Unmarshal(%s): got %v, want an error that there is no name", data, err)
+		}
+	}
+}
+
 func FuzzDescribe(f *testing.F) {
 	f.Add([]byte(`{"architectures":["LlamaForCausalLM"],"vocab_size":4,"hidden_size":4,"num_hidden_layers":1,"intermediate_size":4,"num_attention_heads":2}`))
 	f.Add([]byte(`{"architectures":["x"],"eos_token_id":[1,"2"]}`))

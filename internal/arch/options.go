@@ -2,6 +2,7 @@ package arch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -238,6 +239,9 @@ func (x *Mixer) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("mixer: %w", err)
 	}
 	var name string
+	if raw["name"] == nil {
+		return errors.New("mixer: there is no name")
+	}
 	if err := json.Unmarshal(raw["name"], &name); err != nil {
 		return fmt.Errorf("mixer: name: %w", err)
 	}

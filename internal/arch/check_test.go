@@ -28,6 +28,8 @@ func TestOptionsFit(t *testing.T) {
 		"softmax,sinks=3":                        "sinks does nothing without window",
 		"lightning,gate=none,gate_rank=3":        "gate_rank does nothing without gate",
 		"lightning,conv_bias":                    "conv_bias does nothing without conv",
+		"mamba2,conv=0,conv_bias=false":          "",
+		"hedgehog,window=0,sinks=0":              "",
 		"mom":                                    "",
 		"mom,inner=gla,qk_norm=none":             "",
 		"mom,top_k=4":                            "",

@@ -122,7 +122,8 @@ func ParseMixer(spec string) (Mixer, error) {
 		x.options[key] = v
 	}
 	for _, o := range row.options {
-		if o.With != "" && x.options[o.Name] != o.Default && !x.on(o.With) {
+		// What is off does nothing either way, so that switching it off, too, is no mistake.
+		if o.With != "" && x.options[o.Name] != o.Default && x.on(o.Name) && !x.on(o.With) {
 			return Mixer{}, &MixerError{spec, fmt.Sprintf("%s does nothing without %s", o.Name, o.With), optionNames(row)}
 		}
 	}

@@ -24,8 +24,11 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
 
-// AllLinear as the only target stands for every module that can be one.
-const AllLinear = "all-linear"
+// Targets that stand for more than one module, whatever the student has of them.
+const (
+	AllLinear = "all-linear" // every module that can be a target
+	Attention = "attention"  // q_proj, k_proj, v_proj, o_proj
+)
 
 // Config says which modules are corrected, and how.
 type Config struct {
@@ -57,7 +60,7 @@ func (e *TargetError) Error() string {
 
 // Hint lists what there is.
 func (e *TargetError) Hint() string {
-	return "there are " + strings.Join(e.Exist, ", ") + ", or " + AllLinear
+	return "there are " + strings.Join(e.Exist, ", ") + ", " + Attention + ", or " + AllLinear
 }
 
 // Match returns the modules that the targets name, in layer order. Attention
@@ -73,12 +76,13 @@ func (c Config) Match(m *arch.Model) ([]Module, error) {
 		}
 	}
 	for _, target := range c.Targets {
-		if target != AllLinear && !slices.Contains(exist, target) {
+		if target != AllLinear && target != Attention && !slices.Contains(exist, target) {
 			return nil, &TargetError{target, exist}
 		}
 	}
 	return slices.DeleteFunc(all, func(x Module) bool {
-		return !slices.Contains(c.Targets, AllLinear) && !slices.Contains(c.Targets, shortName(x.Name))
+		named := slices.Contains(c.Targets, shortName(x.Name)) || x.Group == Attention && slices.Contains(c.Targets, Attention)
+		return !named && !slices.Contains(c.Targets, AllLinear)
 	}), nil
 }
 

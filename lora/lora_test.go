@@ -37,6 +37,8 @@ func TestMatch(t *testing.T) {
 		{"attention of linear layers only", hybrid, []string{"v_proj", "q_proj"}, "model.layers.1.self_attn.q_proj model.layers.1.self_attn.v_proj"},
 		{"mlp of every layer", hybrid, []string{"down_proj"}, "model.layers.0.mlp.down_proj model.layers.1.mlp.down_proj model.layers.2.mlp.down_proj"},
 		{"attention of a teacher", teacher, []string{"o_proj"}, "model.layers.0.self_attn.o_proj model.layers.1.self_attn.o_proj model.layers.2.self_attn.o_proj"},
+		{"attention is what the mixer has of it", model(t, "softmax", "mamba2,groups=1", "softmax"), []string{lora.Attention}, "model.layers.1.self_attn.v_proj model.layers.1.self_attn.o_proj"},
+		{"attention beside another", model(t, "softmax", "gla", "softmax"), []string{lora.Attention, "q_proj"}, "model.layers.1.self_attn.q_proj model.layers.1.self_attn.k_proj model.layers.1.self_attn.v_proj model.layers.1.self_attn.o_proj"},
 	} {
 		modules, err := lora.Config{R: 2, Alpha: 4, Targets: tt.targets}.Match(tt.model)
 		if err != nil {
@@ -56,8 +58,17 @@ func TestMatch(t *testing.T) {
 	}
 	_, err = lora.Config{R: 2, Alpha: 4, Targets: []string{"qproj"}}.Match(hybrid)
 	target, ok := errors.AsType[*lora.TargetError](err)
-	if !ok || !strings.Contains(target.Hint(), "gate_proj, up_proj, down_proj, q_proj, k_proj, v_proj, o_proj, or all-linear") {
+	if !ok || !strings.Contains(target.Hint(), "gate_proj, up_proj, down_proj, q_proj, k_proj, v_proj, o_proj, attention, or all-linear") {
 		t.Errorf("unknown target: %v", err)
+	}
+}
+
+// A target that is named has to be there.
+func TestMatchIsStrict(t *testing.T) {
+	m := model(t, "mamba2,groups=1", "mamba2,groups=1", "mamba2,groups=1")
+	_, err := lora.Config{R: 2, Alpha: 4, Targets: []string{lora.Attention, "k_proj"}}.Match(m)
+	if target, ok := errors.AsType[*lora.TargetError](err); !ok || target.Target != "k_proj" {
+		t.Errorf("Match() = %v, want a *TargetError for k_proj", err)
 	}
 }
 

@@ -193,7 +193,7 @@ func (r *Recipe) fill(t *tree) {
 			s.LoRA.Alpha = 2 * float64(s.LoRA.R)
 		}
 		if s.LoRA != nil && !t.given(at+"lora.targets") {
-			s.LoRA.Targets = []string{"q_proj", "k_proj", "v_proj", "o_proj"}
+			s.LoRA.Targets = []string{"attention"}
 		}
 	}
 }

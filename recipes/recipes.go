@@ -114,5 +114,5 @@ type Loss struct {
 type LoRA struct {
 	R       int      `yaml:"r"`            // rank, >= 1
 	Alpha   float64  `yaml:"alpha"`        // > 0; twice the rank when not given
-	Targets []string `yaml:"targets,flow"` // q_proj, k_proj, v_proj, o_proj (these four when not given), gate_proj, up_proj, down_proj; or all-linear alone
+	Targets []string `yaml:"targets,flow"` // q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; attention (when not given): the first four, where the student has them; or all-linear alone
 }

@@ -134,7 +134,7 @@ func TestDefaultsOfAKind(t *testing.T) {
 		{"finetune", []string{"stages[1].kind=finetune"}, recipes.Stage{Loss: recipes.Loss{CE: 1}}},
 		{"lora", []string{"stages[1].train=lora", "stages[1].lora.r=4"}, recipes.Stage{
 			Loss: recipes.Loss{KL: 1, Temperature: 1},
-			LoRA: &recipes.LoRA{R: 4, Alpha: 8, Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}},
+			LoRA: &recipes.LoRA{R: 4, Alpha: 8, Targets: []string{"attention"}},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -29,7 +29,7 @@ var (
 	kindNames = []string{"align", "distill", "finetune"}
 	targets   = []string{"pre_o", "post_o"}
 	schedules = []string{"cosine", "wsd", "linear", "constant"}
-	modules   = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "all-linear"}
+	modules   = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "attention", "all-linear"}
 )
 
 // groupsOf lists the learning-rate groups that a train set has. LoRA's matrices

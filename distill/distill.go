@@ -19,9 +19,10 @@
 //
 // align feeds every mixer with the teacher's hidden state and compares its output
 // with the teacher's attention; distill and finetune run the student on its own.
-// A stage starts from the last point of the one before it. Weights are trained as
-// fp32 masters and rounded only when they are saved; low-rank adapters are merged
-// when they are saved and when their stage ends.
+// A stage starts from the last point of the one before it. A stage of new tensors
+// is skipped, with a notice, where the student's mixers add none. Weights are
+// trained as fp32 masters and rounded only when they are saved; low-rank adapters
+// are merged when they are saved and when their stage ends.
 //
 // # Limits
 //
@@ -37,8 +38,9 @@ import (
 
 // Env is what a run needs from its surroundings.
 type Env struct {
-	Engine   string    // as internal/engine takes it: "go", "xla:cpu"
-	Out      io.Writer // tables and results
+	Engine   string            // as internal/engine takes it: "go", "xla:cpu"
+	Out      io.Writer         // tables and results
+	Notice   func(line string) // told what is left out; nil: nobody
 	Progress func(label string, total int64) Progress
 	Clock    func() time.Time
 }

@@ -2,6 +2,7 @@ package distill_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ stages:
 }
 
 // Every layer may have a mixer of its own, through all stages, an interruption and
-// what is written; a stage that trains nothing but what mixers add says so where they
+// what is written; stages that train nothing but what mixers add are refused where they
 // add nothing.
 func TestLayerMixers(t *testing.T) {
 	dir := workshop(t, chain)
@@ -82,12 +83,70 @@ func TestLayerMixers(t *testing.T) {
 			t.Errorf("tensor %s is another after an interruption", name)
 		}
 	}
-	r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"), "student.mixer=gla,window=4")
+	r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"), "student.mixer=gla,window=4", "stages=[{name: mimic, kind: align, train: new, steps: 1}]")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = distill.NewPlan(r, distill.Options{Run: whole})
 	if err == nil || !strings.Contains(err.Error(), "stage mimic: train: new matches no tensor: the student's mixers add none") {
-		t.Errorf("NewPlan() of a stage that trains nothing = %v", err)
+		t.Errorf("NewPlan() of stages that train nothing = %v", err)
+	}
+}
+
+// A stage of new tensors is skipped where the mixers add none, whether it comes first or
+// last, and the others keep their numbers, also over an interruption.
+func TestSkippedStage(t *testing.T) {
+	dir := workshop(t, chain)
+	sets := []string{"student.mixer=gla", `student.layer_mixers.2=softmax,window=4`, "stages[2]={name: polish, kind: align, train: new, steps: 3}"}
+	whole, halved := filepath.Join(dir, "whole"), filepath.Join(dir, "halved")
+	p := plan(t, dir, distill.Options{Run: whole}, sets...)
+	var b bytes.Buffer
+	if err := p.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	const why = "gla and softmax add no tensors: nothing for train: new"
+	for _, stage := range []string{"1-mimic", "3-polish"} {
+		if line := "\nstage " + stage + ": align, skipped: " + why + "\n"; !strings.Contains(b.String(), line) {
+			t.Errorf("plan has no line %q:\n%s", line, b.String())
+		}
+	}
+	data, err := json.Marshal(p.Stages[0])
+	if err != nil || !strings.Contains(string(data), `"steps":0,"tokens":0,"skipped":"`+why+`"`) {
+		t.Errorf("stage mimic in JSON is %s, %v", data, err)
+	}
+	final, out, err := run(t, p, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out, "is skipped: "+why); n != 2 {
+		t.Errorf("the run tells of %d skipped stages, want 2:\n%s", n, out)
+	}
+	folders, err := filepath.Glob(filepath.Join(whole, "stages", "*"))
+	if err != nil || len(folders) != 2 || filepath.Base(folders[1]) != "2-heal" {
+		t.Errorf("stages of the run are %v, %v, want 0-convert and 2-heal", folders, err)
+	}
+	if _, out, err = run(t, plan(t, dir, distill.Options{Run: whole}, sets...), 0); err != nil || !strings.Contains(out, "is finished") {
+		t.Errorf("the same command again: %v\n%s", err, out)
+	}
+	if _, _, err := run(t, plan(t, dir, distill.Options{Run: halved}, sets...), 3); err == nil {
+		t.Fatal("the run was not interrupted")
+	}
+	again, out, err := run(t, plan(t, dir, distill.Options{Run: halved, Resume: true}, sets...), 0)
+	if err != nil || !strings.Contains(out, "at stage 2-heal, step 3 of 4") {
+		t.Fatalf("going on: %v\n%s", err, out)
+	}
+	sameBits(t, weights(t, again), weights(t, final))
+}
+
+// Adapters of attention are on the projections that the mixer leaves there.
+func TestAdaptersOfAttention(t *testing.T) {
+	dir := workshop(t, chain)
+	p := plan(t, dir, distill.Options{}, "student.mixer=mamba2,groups=1", "stages[1].lora={r: 2}")
+	var names []string
+	for _, m := range p.Stages[1].Modules {
+		names = append(names, strings.TrimPrefix(m.Name, "model.layers."))
+	}
+	if want := []string{"1.self_attn.v_proj", "1.self_attn.o_proj", "2.self_attn.v_proj", "2.self_attn.o_proj"}; !slices.Equal(names, want) {
+		t.Errorf("stage heal adapts %v, want %v", names, want)
 	}
 }

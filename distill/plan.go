@@ -46,7 +46,8 @@ type Stage struct {
 	Kind          string        `json:"kind"`
 	Dir           string        `json:"dir"` // below the run folder
 	Steps         int           `json:"steps"`
-	Tokens        int64         `json:"tokens"` // predicted ones, over all steps
+	Tokens        int64         `json:"tokens"`            // predicted ones, over all steps
+	Skipped       string        `json:"skipped,omitempty"` // why the run goes past it; steps and tokens are 0 then
 	Groups        []Group       `json:"groups"`
 	Set           []Trainable   `json:"-"`
 	Modules       []lora.Module `json:"-"` // adapted ones; nil unless the stage trains lora
@@ -93,18 +94,34 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	if err := errors.Join(checkFiles("data.train", paths.Train), checkFiles("data.eval", paths.Eval)); err != nil {
 		return nil, err
 	}
-	earlier := map[string]string{}
+	if err := p.planStages(origin); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// planStages decides what each stage trains. A stage of new tensors is skipped where
+// the student has none, so that one recipe serves every mixer; a run of nothing else
+// is refused.
+func (p *Plan) planStages(origin map[string]string) error {
+	r, earlier := p.Recipe, map[string]string{}
+	var nothing error
 	for i, s := range r.Stages {
 		stage := Stage{
 			Stage: s, Name: s.Name, Kind: s.Kind, Steps: s.Steps,
 			Dir:    filepath.Join("stages", fmt.Sprintf("%d-%s", i+1, s.Name)),
 			Tokens: int64(s.Steps) * int64(s.BatchSize) * int64(s.GradAccumulation) * int64(r.Data.SeqLen),
 		}
-		if stage.Set, stage.Modules, err = trainSet(p.student, s); err != nil {
-			return nil, err
+		var err error
+		stage.Set, stage.Modules, err = trainSet(p.student, s)
+		if _, empty := errors.AsType[*emptyError](err); empty && s.Train == "new" && p.student.Linear() {
+			stage.Skipped, stage.Steps, stage.Tokens = addNone(p.student)+": nothing for train: new", 0, 0
+			nothing = cmp.Or(nothing, err)
+		} else if err != nil {
+			return err
 		}
 		if s.Kind == "align" && !p.student.Linear() {
-			return nil, fmt.Errorf("stage %s: kind align: the student has no linear layer to align", s.Name)
+			return fmt.Errorf("stage %s: kind align: the student has no linear layer to align", s.Name)
 		}
 		stage.Groups = groups(p.student, s, stage.Set, origin, earlier)
 		for _, t := range stage.Set {
@@ -115,7 +132,27 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 		}
 		p.Stages = append(p.Stages, stage)
 	}
-	return p, nil
+	if p.next(0) == len(p.Stages) {
+		return nothing
+	}
+	return nil
+}
+
+// next is the first stage from i on that trains; there may be none.
+func (p *Plan) next(i int) int {
+	for i < len(p.Stages) && p.Stages[i].Skipped != "" {
+		i++
+	}
+	return i
+}
+
+// last is the last stage that trains.
+func (p *Plan) last() Stage {
+	i := len(p.Stages) - 1
+	for p.Stages[i].Skipped != "" {
+		i--
+	}
+	return p.Stages[i]
 }
 
 // planStudent finds the student, or plans its conversion, and says where each of

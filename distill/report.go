@@ -24,9 +24,9 @@ const evalBatch = 8
 // record already.
 func (s *session) start(ctx context.Context) error {
 	if s.at.Stage > 0 || s.at.Step > 0 {
-		if s.at.Stage < len(s.plan.Stages) {
+		if i := s.plan.next(s.at.Stage); i < len(s.plan.Stages) {
 			fmt.Fprintf(s.env.Out, "resuming run %s at stage %s, step %d of %d\n", s.plan.Dir,
-				s.plan.Stages[s.at.Stage].label(), s.at.Step, s.plan.Stages[s.at.Stage].Steps)
+				s.plan.Stages[i].label(), s.at.Step, s.plan.Stages[i].Steps)
 		}
 		return nil
 	}
@@ -155,6 +155,10 @@ func (s *session) summary() error {
 func (p *Plan) Print(out io.Writer) error {
 	fmt.Fprintf(out, "run folder  %s\nteacher     %s\nstudent     %s\n", p.Dir, p.Teacher, p.Student)
 	for _, s := range p.Stages {
+		if s.Skipped != "" {
+			fmt.Fprintf(out, "\nstage %s: %s, skipped: %s\n", s.label(), s.Kind, s.Skipped)
+			continue
+		}
 		trained, all := s.Parameters()
 		fmt.Fprintf(out, "\nstage %s: %s, %d steps, %d tokens, trains %d of %d parameters\n", s.label(), s.Kind, s.Steps, s.Tokens, trained, all)
 		if err := s.table().Write(out); err != nil {
@@ -162,6 +166,13 @@ func (p *Plan) Print(out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// notice says what a run leaves out.
+func (s *session) notice(line string) {
+	if s.env.Notice != nil {
+		s.env.Notice(line)
+	}
 }
 
 func (s *session) progress(label string, total int64) Progress {

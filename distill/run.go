@@ -37,7 +37,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if at.Stage == len(p.Stages) && exists(final) {
+	if p.next(at.Stage) == len(p.Stages) && exists(final) {
 		fmt.Fprintf(env.Out, "run %s is finished\n", p.Dir)
 		return final, nil
 	}
@@ -49,11 +49,15 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 		return "", err
 	}
 	for i := at.Stage; i < len(p.Stages); i++ {
+		if why := p.Stages[i].Skipped; why != "" {
+			s.notice("stage " + p.Stages[i].label() + " is skipped: " + why)
+			continue
+		}
 		if err := s.runStage(ctx, i); err != nil {
 			return "", err
 		}
 	}
-	last := p.Stages[len(p.Stages)-1]
+	last := p.last()
 	if err := s.saveModel(final, last.merged(), last.Steps); err != nil {
 		return "", err
 	}

@@ -135,7 +135,7 @@ func (s *session) convert(ctx context.Context) error {
 func (s *session) loadTeacher() error {
 	needed := len(s.plan.Recipe.Data.Eval) > 0 && s.plan.student.Linear()
 	for _, stage := range s.plan.Stages {
-		needed = needed || objective(stage).NeedsTeacher()
+		needed = needed || stage.Skipped == "" && objective(stage).NeedsTeacher()
 	}
 	if !needed {
 		return nil

@@ -156,7 +156,7 @@ func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Train
 	if err := s.commit(place{Stage: i + 1}, event, nil); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil && i+1 < len(s.plan.Stages) {
+	if err := ctx.Err(); err != nil && s.plan.next(i+1) < len(s.plan.Stages) {
 		return &InterruptedError{Run: s.plan.Dir, Stage: stage.label(), At: filepath.Join(s.plan.Dir, stage.dir(stage.Steps))}
 	}
 	return nil

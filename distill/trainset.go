@@ -48,9 +48,30 @@ func trainSet(m *arch.Model, s recipes.Stage) ([]Trainable, []lora.Module, error
 		if m.Linear() {
 			why = "the student's mixers add none; new+qkv trains what they inherit"
 		}
-		return nil, nil, fmt.Errorf("stage %s: train: %s matches no tensor: %s", s.Name, s.Train, why)
+		return nil, nil, &emptyError{s.Name, s.Train, why}
 	}
 	return set, nil, nil
+}
+
+// emptyError reports a stage that trains nothing.
+type emptyError struct{ stage, train, why string }
+
+func (e *emptyError) Error() string {
+	return fmt.Sprintf("stage %s: train: %s matches no tensor: %s", e.stage, e.train, e.why)
+}
+
+// addNone says of a student's mixers, each once, that none of them adds a tensor.
+func addNone(m *arch.Model) string {
+	var names []string
+	for i, x := range m.Mixers {
+		if m.Converted(i) && !slices.Contains(names, x.Name) {
+			names = append(names, x.Name)
+		}
+	}
+	if len(names) == 1 {
+		return names[0] + " adds no tensors"
+	}
+	return strings.Join(names, " and ") + " add no tensors"
 }
 
 func adapters(m *arch.Model, l recipes.LoRA) ([]Trainable, []lora.Module, error) {

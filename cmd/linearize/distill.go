@@ -69,7 +69,11 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 
 // distillEnv gives a run the command's writers: tables on stdout, progress on stderr.
 func distillEnv(cmd *cobra.Command, engineName string) distill.Env {
-	return distill.Env{Engine: engineName, Out: cmd.OutOrStdout(), Progress: progressOn(cmd.ErrOrStderr()), Clock: time.Now}
+	return distill.Env{
+		Engine: engineName, Out: cmd.OutOrStdout(), Clock: time.Now,
+		Notice:   func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "linearize: "+line) },
+		Progress: progressOn(cmd.ErrOrStderr()),
+	}
 }
 
 func progressOn(w io.Writer) func(label string, total int64) distill.Progress {

@@ -65,12 +65,14 @@ def forward():
         inverse = torch.linalg.solve_triangular(eye + B * scores(K, K, total) * strict, eye.expand(heads, blocks, chunk, chunk), upper=False, unitriangular=True)
         U, W = inverse @ (B * V), inverse @ (B * K * carry)
     reads, writes = Q * carry, K * left
+    # Taken apart once: slicing block by block has a gradient of whole tensors each.
+    parts = [reads, writes, within] + ([V] if beta is None else [U, W]) + ([last.exp()] if last is not None else [])
     state, outs = torch.zeros(heads, dim, dim), []
-    for n in range(blocks):
-        u = V[:, n] if beta is None else U[:, n] - W[:, n] @ state
-        outs.append(reads[:, n] @ state + within[:, n] @ u)
-        written = writes[:, n].transpose(-1, -2) @ u
-        state = written + (state if last is None else last[:, n].exp().transpose(-1, -2) * state)
+    for read, write, near, *rest in zip(*(p.unbind(1) for p in parts)):
+        u = rest[0] if beta is None else rest[0] - rest[1] @ state
+        outs.append(read @ state + near @ u)
+        written = write.transpose(-1, -2) @ u
+        state = written + (state if last is None else rest[-1].transpose(-1, -2) * state)
     return torch.stack(outs, 1)
 
 

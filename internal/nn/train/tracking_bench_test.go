@@ -2,7 +2,6 @@ package train_test
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -13,11 +12,12 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 )
 
-// BenchmarkStateTracking trains models of two layers to add their inputs modulo 2
-// (parity) and 3 at every place of sequences of 40, and asks them at place 64. A
-// state that no step can turn round, β <= 1, cannot keep such a count for long; one
-// with eigenvalues down to −1 can. "accuracy" is that of the last place, against
-// chance at 1/2 and 1/3.
+// BenchmarkStateTracking trains models of two layers on sequences of 40 tokens to add
+// digits modulo 2 (parity), and modulo 3, and asks them at token 64. A state that no
+// step can turn round, β <= 1, cannot keep such a count for long; one with eigenvalues
+// down to −1 can. One step is a reflection at most, so that a turn by a third takes
+// two: modulo 3, each digit is followed by a token at which the sum is asked.
+// "accuracy" is that of the last place, where guessing has 1/2 and 1/3.
 //
 // Source: Grazzi et al. 2024, "Unlocking State-Tracking in Linear RNNs Through
 // Negative Eigenvalues", arXiv:2411.12537.
@@ -25,10 +25,14 @@ func BenchmarkStateTracking(b *testing.B) {
 	for _, modulus := range []int{2, 3} {
 		for _, mixer := range []string{"delta", "gated-delta"} {
 			for _, negative := range []bool{true, false} {
-				spec := fmt.Sprintf("%s,conv=0,allow_neg_eigval=%v", mixer, negative)
+				spec := fmt.Sprintf("%s,conv=0,beta_bias,allow_neg_eigval=%v", mixer, negative)
 				b.Run(fmt.Sprintf("mod%d/%s", modulus, spec), func(b *testing.B) {
 					for b.Loop() {
-						b.ReportMetric(track(b, spec, modulus), "accuracy")
+						accuracy := track(b, spec, modulus)
+						b.ReportMetric(accuracy, "accuracy")
+						if negative && accuracy < 0.99 || !negative && accuracy > 0.6 {
+							b.Errorf("accuracy at token 64 is %.3f, want >= 0.99 with negative eigenvalues and <= 0.6 without", accuracy)
+						}
 					}
 				})
 			}
@@ -40,18 +44,18 @@ func BenchmarkStateTracking(b *testing.B) {
 func track(b *testing.B, spec string, modulus int) float64 {
 	b.Helper()
 	const (
-		batch, steps     = 64, 2000
-		trained, tested  = 40, 64
-		rate, enough, at = 3e-3, 3e-4, 100
+		batch, steps    = 64, 5000
+		trained, tested = 40, 64
+		rate, enough    = 3e-3, 1e-5
 	)
 	net, store := nntest.Random(b, map[string]any{
-		"vocab_size": modulus, "hidden_size": 32, "intermediate_size": 64,
+		"vocab_size": modulus + 1, "hidden_size": 32, "intermediate_size": 64,
 		"num_attention_heads": 4, "head_dim": 16, "tie_word_embeddings": false,
 	}, spec, spec)
 	params := net.Weights.(*nn.Params)
 	setup := train.Setup{
 		Backend: enginetest.Open(b), Store: store, Student: net, Params: params, Objective: train.Objective{CE: 1},
-		Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, WeightDecay: 0.01, ClipNorm: 1},
+		Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, ClipNorm: 1},
 	}
 	for _, w := range net.Model.Weights() {
 		setup.Tensors = append(setup.Tensors, train.Tensor{Name: w.Name, Decay: len(w.Shape) > 1})
@@ -64,12 +68,12 @@ func track(b *testing.B, spec string, modulus int) float64 {
 	rng := rand.New(rand.NewPCG(1, uint64(modulus)))
 	var mean float64
 	for i := range steps {
-		lr := rate * min(1, float64(i+1)/100) * (0.5 + 0.5*math.Cos(math.Pi*float64(i)/steps))
+		lr := rate * min(1, float64(i+1)/100) * min(1, 5*float64(steps-i)/steps)
 		metrics, err := trainer.Step(i+1, []float64{lr}, sums(rng, batch, trained, modulus))
 		if err != nil {
 			b.Fatal(err)
 		}
-		if mean = 0.9*mean + 0.1*metrics.Loss; i > at && mean < enough {
+		if mean = 0.9*mean + 0.1*metrics.Loss; mean < enough {
 			break
 		}
 	}
@@ -90,7 +94,7 @@ func track(b *testing.B, spec string, modulus int) float64 {
 		if err != nil {
 			b.Fatal(err)
 		}
-		last, best := logits[len(logits)-modulus:], 0
+		last, best := logits[len(logits)-modulus-1:], 0
 		for i := range last {
 			if last[i] > last[best] {
 				best = i
@@ -103,15 +107,26 @@ func track(b *testing.B, spec string, modulus int) float64 {
 	return right / asked
 }
 
-// sums draws digits and, as targets, what they add up to so far.
+// sums draws digits and, as targets, what they add up to so far. Modulo 3 every other
+// token is none, id 3, and is itself the target at the digits.
 func sums(rng *rand.Rand, batch, tokens, modulus int) train.Batch {
 	x := train.Batch{B: batch, T: tokens}
+	none := int32(modulus)
 	for range batch {
 		var sum int32
-		for range tokens {
-			id := rng.Int32N(int32(modulus))
-			sum = (sum + id) % int32(modulus)
-			x.IDs, x.Targets = append(x.IDs, id), append(x.Targets, sum)
+		for t := range tokens {
+			switch {
+			case modulus == 2:
+				id := rng.Int32N(none)
+				sum = (sum + id) % none
+				x.IDs, x.Targets = append(x.IDs, id), append(x.Targets, sum)
+			case t%2 == 0:
+				id := rng.Int32N(none)
+				sum = (sum + id) % none
+				x.IDs, x.Targets = append(x.IDs, id), append(x.Targets, none)
+			default:
+				x.IDs, x.Targets = append(x.IDs, none), append(x.Targets, sum)
+			}
 		}
 	}
 	return x

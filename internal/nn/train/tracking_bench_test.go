@@ -46,8 +46,12 @@ func track(b *testing.B, spec string, modulus int) float64 {
 	const (
 		batch, steps    = 64, 5000
 		trained, tested = 40, 64
-		rate, enough    = 3e-3, 1e-5
 	)
+	// Turns by a third take longer to learn, and have to be exact to hold for so long.
+	rate, enough := 3e-3, 3e-4
+	if modulus == 3 {
+		rate, enough = 1e-2, 1e-5
+	}
 	net, store := nntest.Random(b, map[string]any{
 		"vocab_size": modulus + 1, "hidden_size": 32, "intermediate_size": 64,
 		"num_attention_heads": 4, "head_dim": 16, "tie_word_embeddings": false,

@@ -38,11 +38,17 @@ func ParseLayerMixer(spec string) (LayerMixer, error) {
 	return LayerMixer{strings.TrimSpace(layers), strings.TrimSpace(mixer)}, nil
 }
 
-// parseLayerMixers resolves the entries to one mixer per layer, and writes them in
-// their shortest form.
-func parseLayerMixers(entries []LayerMixer) (map[int]arch.Mixer, error) {
-	byLayer := map[int]arch.Mixer{}
-	for i, x := range entries {
+// ownMixer is an entry of the map once it is read.
+type ownMixer struct {
+	entry  LayerMixer // in its shortest form
+	layers []int      // in order
+	mixer  arch.Mixer
+}
+
+// parseLayerMixers reads the entries, of which no two may name the same layer.
+func parseLayerMixers(entries []LayerMixer) ([]ownMixer, error) {
+	var own []ownMixer
+	for _, x := range entries {
 		layers, err := arch.ParseLayers(x.Layers)
 		if err != nil {
 			return nil, &LayerMixerError{x.String(), err.Error()}
@@ -52,30 +58,23 @@ func parseLayerMixers(entries []LayerMixer) (map[int]arch.Mixer, error) {
 			return nil, err
 		}
 		for _, layer := range layers {
-			if _, twice := byLayer[layer]; twice {
+			if slices.ContainsFunc(own, func(other ownMixer) bool { return slices.Contains(other.layers, layer) }) {
 				return nil, &LayerMixerError{x.String(), fmt.Sprintf("layer %d has a mixer of its own already", layer)}
 			}
-			byLayer[layer] = mixer
 		}
-		entries[i] = LayerMixer{arch.FormatLayers(layers), mixer.String()}
+		own = append(own, ownMixer{LayerMixer{arch.FormatLayers(layers), mixer.String()}, layers, mixer})
 	}
-	return byLayer, nil
+	return own, nil
 }
 
-// fit checks the map against a model of n layers, of which some are kept.
-func fit(entries []LayerMixer, n int, kept []int) error {
-	for _, x := range entries {
-		layers, err := arch.ParseLayers(x.Layers)
-		if err != nil {
-			return err
-		}
-		both := slices.DeleteFunc(slices.Clone(layers), func(i int) bool { return !slices.Contains(kept, i) })
-		switch last := layers[len(layers)-1]; {
-		case last >= n:
-			return &LayerMixerError{x.String(), fmt.Sprintf("no layer %d: the model has layers 0 to %d", last, n-1)}
-		case len(both) > 0:
-			return &LayerMixerError{x.String(), "also kept: layer " + arch.FormatLayers(both)}
-		}
+// fit checks an entry against a model of n layers, of which some are kept.
+func (x ownMixer) fit(n int, kept []int) error {
+	both := slices.DeleteFunc(slices.Clone(x.layers), func(i int) bool { return !slices.Contains(kept, i) })
+	switch last := x.layers[len(x.layers)-1]; {
+	case last >= n:
+		return &LayerMixerError{x.entry.String(), fmt.Sprintf("no layer %d: the model has layers 0 to %d", last, n-1)}
+	case len(both) > 0:
+		return &LayerMixerError{x.entry.String(), "also kept: layer " + arch.FormatLayers(both)}
 	}
 	return nil
 }

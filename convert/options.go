@@ -2,7 +2,6 @@ package convert
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -35,10 +34,20 @@ func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: want %s", e.Op
 
 // request is what the options come to.
 type request struct {
-	mixer   arch.Mixer
-	byLayer map[int]arch.Mixer // the layers that get another one
-	keep    Keep
-	dtype   checkpoints.DType // "": the source's
+	mixer arch.Mixer
+	own   []ownMixer // the layers that get another one
+	keep  Keep
+	dtype checkpoints.DType // "": the source's
+}
+
+// of returns the mixer of a layer that is converted.
+func (r request) of(layer int) arch.Mixer {
+	for _, x := range r.own {
+		if slices.Contains(x.layers, layer) {
+			return x.mixer
+		}
+	}
+	return r.mixer
 }
 
 // parse checks the options and fills in the defaults.
@@ -46,8 +55,7 @@ func (o *Options) parse() (r request, err error) {
 	if r.mixer, err = parseMixer(o.Mixer); err != nil {
 		return r, err
 	}
-	o.LayerMixers = slices.Clone(o.LayerMixers) // what the caller passed stays as it is
-	if r.byLayer, err = parseLayerMixers(o.LayerMixers); err != nil {
+	if r.own, err = parseLayerMixers(o.LayerMixers); err != nil {
 		return r, err
 	}
 	if r.keep, err = ParseKeep(o.Keep); err != nil {
@@ -64,6 +72,10 @@ func (o *Options) parse() (r request, err error) {
 		return r, &OptionError{"max-shard-size", strconv.FormatInt(o.MaxShardSize, 10), "more than 0"}
 	}
 	o.Mixer, o.Keep = r.mixer.String(), r.keep.String()
+	o.LayerMixers = nil // and not in place: the caller's entries stay as they are
+	for _, x := range r.own {
+		o.LayerMixers = append(o.LayerMixers, x.entry)
+	}
 	return r, nil
 }
 
@@ -71,17 +83,13 @@ func (o *Options) parse() (r request, err error) {
 // mixer for all layers, it is that mixer's default; else the layers say theirs.
 func (o *Options) parseSeeding(r request) error {
 	if o.Seeding == "" {
-		if len(r.byLayer) == 0 {
+		if len(r.own) == 0 {
 			o.Seeding = seeding.DefaultMethod(r.mixer.Name)
 		}
 		return nil
 	}
-	mixers := []arch.Mixer{r.mixer}
-	for _, layer := range slices.Sorted(maps.Keys(r.byLayer)) {
-		mixers = append(mixers, r.byLayer[layer])
-	}
-	for _, x := range mixers {
-		if err := seeding.Check(o.Seeding, x.Name); err != nil {
+	for _, x := range append([]ownMixer{{mixer: r.mixer}}, r.own...) {
+		if err := seeding.Check(o.Seeding, x.mixer.Name); err != nil {
 			return err
 		}
 	}

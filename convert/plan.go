@@ -116,17 +116,15 @@ func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fit(o.LayerMixers, m.Layers, kept); err != nil {
-		return nil, err
+	for _, x := range r.own {
+		if err := x.fit(m.Layers, kept); err != nil {
+			return nil, err
+		}
 	}
 	var layers []Layer
 	var done []string
 	for i, old := range m.Mixers {
-		mixer, own := r.byLayer[i]
-		if !own {
-			mixer = r.mixer
-		}
-		switch {
+		switch mixer := r.of(i); {
 		case slices.Contains(kept, i):
 			layers = append(layers, Layer{Index: i, Mixer: old})
 		case m.Converted(i):

@@ -65,24 +65,6 @@ func TestGradientsAreRecomputed(t *testing.T) {
 	}
 }
 
-// slope is the central difference of the oracle's Σ heads ⊙ project in one number.
-func (r *rig) slope(x [][][]float64, project []float64, at *float64) float64 {
-	const h = 1e-5
-	was := *at
-	loss := func(v float64) float64 {
-		*at = v
-		heads := r.training(x)
-		var sum float64
-		for i := range heads {
-			sum += heads[i] * project[i]
-		}
-		return sum
-	}
-	up, down := loss(was+h), loss(was-h)
-	*at = was
-	return (up - down) / (2 * h)
-}
-
 func TestGradientsAreOracles(t *testing.T) {
 	for _, spec := range specs {
 		t.Run(spec, func(t *testing.T) {
@@ -96,6 +78,7 @@ func TestGradientsAreOracles(t *testing.T) {
 				rng := rand.New(rand.NewPCG(5, 6))
 				project := normal(rng, c.tokens*r.model.Queries(), 1)
 				got := r.gradients(t, c.chunk, x, project)
+				loss := func() float64 { return numtest.Dot(r.training(x), project) }
 				for i, name := range append([]string{"x"}, r.names...) {
 					var sampled, want []float64
 					for range 5 {
@@ -104,7 +87,7 @@ func TestGradientsAreOracles(t *testing.T) {
 						if i > 0 {
 							place = &r.values[name][at]
 						}
-						sampled, want = append(sampled, got[i][at]), append(want, r.slope(x, project, place))
+						sampled, want = append(sampled, got[i][at]), append(want, numtest.Slope(place, loss))
 					}
 					quench(sampled, want)
 					numtest.Near(t, fmt.Sprintf("T=%d chunk=%d: gradient of %s", c.tokens, c.chunk, name), sampled, want, gradientTolerance)
@@ -141,15 +124,11 @@ func TestGradientsOfManyTokens(t *testing.T) {
 			}
 			got := slices.Concat(r.gradients(t, 64, x, project)...)
 			direction := normal(rng, len(places), 1)
-			along := func(step float64) (loss float64) {
+			along := func(step float64) float64 {
 				for i, d := range direction {
 					*places[i] += step * d
 				}
-				heads := r.training(x)
-				for i := range heads {
-					loss += heads[i] * project[i]
-				}
-				return loss
+				return numtest.Dot(r.training(x), project)
 			}
 			want := (along(h) - along(-2*h)) / (2 * h)
 			var sum, squares float64

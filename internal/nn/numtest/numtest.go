@@ -36,6 +36,26 @@ func Finite(tb testing.TB, what string, v []float64) {
 	}
 }
 
+// Slope is the central difference of a loss in one of the numbers it depends on.
+func Slope(at *float64, loss func() float64) float64 {
+	const h = 1e-5
+	was := *at
+	*at = was + h
+	up := loss()
+	*at = was - h
+	down := loss()
+	*at = was
+	return (up - down) / (2 * h)
+}
+
+// Dot sums up the products of numbers and their weights.
+func Dot(v, weights []float64) (sum float64) {
+	for i := range v {
+		sum += v[i] * weights[i]
+	}
+	return sum
+}
+
 // Tensor rounds numbers to fp32.
 func Tensor(v []float64, shape ...int) *tensors.Tensor {
 	f := make([]float32, len(v))

@@ -97,26 +97,6 @@ func (s *sequence) gradients(tb testing.TB, size int, ofO, ofAfter []float64) ma
 	return all
 }
 
-// slope is the central difference of the same loss in one number.
-func (s *sequence) slope(at *float64, ofO, ofAfter []float64) float64 {
-	const h = 1e-5
-	was := *at
-	loss := func(v float64) (sum float64) {
-		*at = v
-		o, after := s.recurrence()
-		for i := range o {
-			sum += o[i] * ofO[i]
-		}
-		for i := range after {
-			sum += after[i] * ofAfter[i]
-		}
-		return sum
-	}
-	up, down := loss(was+h), loss(was-h)
-	*at = was
-	return (up - down) / (2 * h)
-}
-
 func TestGradients(t *testing.T) {
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
@@ -128,12 +108,16 @@ func TestGradients(t *testing.T) {
 				rng := rand.New(rand.NewPCG(4, 4))
 				ofO, ofAfter := normal(rng, 2*c.tokens*s.v), normal(rng, 2*s.k*s.v)
 				got := s.gradients(t, c.size, ofO, ofAfter)
+				loss := func() float64 {
+					o, after := s.recurrence()
+					return numtest.Dot(o, ofO) + numtest.Dot(after, ofAfter)
+				}
 				for _, name := range s.names {
 					var sampled, want []float64
 					for range 12 {
 						at := rng.IntN(len(got[name]))
 						sampled = append(sampled, got[name][at])
-						want = append(want, s.slope(&s.data[name][at], ofO, ofAfter))
+						want = append(want, numtest.Slope(&s.data[name][at], loss))
 					}
 					numtest.Near(t, title(s.sizes, c.size)+": gradient of "+name, sampled, want, gradientTolerance)
 				}

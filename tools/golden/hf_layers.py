@@ -65,6 +65,12 @@ GATED = "gated-delta,conv=4,qk_norm=l2,norm=before,gate=silu"
 LINEAR = ["linear_attention", "full_attention"]
 
 
+def gated(net, a, b, g, norm):
+    """The tensors of a gated delta layer besides those of q, k and v."""
+    return {"mixer.A_log": net.A_log, "mixer.dt_bias": net.dt_bias, "mixer.a_proj.weight": a.weight,
+            "mixer.b_proj.weight": b.weight, "mixer.g_proj.weight": g.weight, "mixer.norm.weight": norm.weight}
+
+
 def qwen35():
     m = torch_only("qwen3_5")
     config = m.Qwen3_5TextConfig(
@@ -73,10 +79,7 @@ def qwen35():
         linear_value_head_dim=DIM, linear_conv_kernel_dim=4, rms_norm_eps=1e-6, vocab_size=8)
     net = randomise(m.Qwen3_5GatedDeltaNet(config, 0), 1)
     delta_layer("gated-delta-qwen35", GATED, net, config, net.in_proj_qkv.weight.detach().split(WIDTH), 2, sizes(kv_heads=2),
-                "Qwen3_5GatedDeltaNet", lambda n: {
-                    "mixer.A_log": n.A_log, "mixer.dt_bias": n.dt_bias, "mixer.a_proj.weight": n.in_proj_a.weight,
-                    "mixer.b_proj.weight": n.in_proj_b.weight, "mixer.g_proj.weight": n.in_proj_z.weight,
-                    "mixer.norm.weight": n.norm.weight})
+                "Qwen3_5GatedDeltaNet", lambda n: gated(n, n.in_proj_a, n.in_proj_b, n.in_proj_z, n.norm))
 
 
 def olmo():
@@ -88,10 +91,7 @@ def olmo():
     net = randomise(m.OlmoHybridGatedDeltaNet(config, 0), 2)
     qkv = [p.weight.detach() for p in (net.q_proj, net.k_proj, net.v_proj)]
     delta_layer("gated-delta-olmo", GATED + ",allow_neg_eigval", net, config, qkv, HEADS, sizes(eps=1e-5),
-                "OlmoHybridGatedDeltaNet", lambda n: {
-                    "mixer.A_log": n.A_log, "mixer.dt_bias": n.dt_bias, "mixer.a_proj.weight": n.a_proj.weight,
-                    "mixer.b_proj.weight": n.b_proj.weight, "mixer.g_proj.weight": n.g_proj.weight,
-                    "mixer.norm.weight": n.o_norm.weight})
+                "OlmoHybridGatedDeltaNet", lambda n: gated(n, n.a_proj, n.b_proj, n.g_proj, n.o_norm))
 
 
 def kimi():

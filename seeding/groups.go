@@ -38,7 +38,7 @@ func grouped(l Layer, w arch.Weight) ([]float32, bool, error) {
 	}
 	heads := len(old) / (dim * width) // H or G
 	if heads*dim*width != len(old) || heads == 0 || m.Heads%heads != 0 {
-		return nil, false, fmt.Errorf("seed %s of layer %d: %s has %d numbers, want [%d heads or less, %d, %d]", w.Name, l.Index, from, len(old), m.Heads, dim, width)
+		return nil, false, fmt.Errorf("seed %s of layer %d: %s has %d numbers, want %d·%d for each head, and a number of heads that divides %d", w.Name, l.Index, from, len(old), dim, width, m.Heads)
 	}
 	var extra []float32
 	if from == "k_proj.weight" {

@@ -62,7 +62,7 @@ func track(b *testing.B, spec string, modulus int) float64 {
 		Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, ClipNorm: 1},
 	}
 	for _, w := range net.Model.Weights() {
-		setup.Tensors = append(setup.Tensors, train.Tensor{Name: w.Name, Decay: len(w.Shape) > 1})
+		setup.Tensors = append(setup.Tensors, train.Tensor{Name: w.Name})
 	}
 	trainer, err := train.New(setup)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
 
 // The files that are written anew in every folder.
@@ -87,7 +86,7 @@ func (p *Plan) tags() []string {
 	tags := []string{"linearize", "linear-attention"}
 	hybrid := false
 	for _, l := range p.Layers {
-		if l.Mixer.Equal(arch.SoftmaxMixer()) {
+		if l.Seeding == "" {
 			hybrid = true
 		} else if !slices.Contains(tags, l.Mixer.Name) {
 			tags = append(tags, l.Mixer.Name)

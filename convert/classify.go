@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
 
 // ignoredTensors are the ends of names that old checkpoints carry and no model
@@ -21,7 +22,7 @@ var floats = []checkpoints.DType{checkpoints.F32, checkpoints.F16, checkpoints.B
 
 // inventory is a folder sorted by what its tensors are for.
 type inventory struct {
-	folder  *checkpoints.Folder
+	folder  *pretrained.Folder
 	model   *arch.Model
 	weights []weight // what the model has, in its order; only what is present
 	ignored []string
@@ -40,31 +41,29 @@ type weight struct {
 
 // classify compares the tensors of a folder with those that its config asks for. It
 // reads headers; data only of a head that should be tied.
-func classify(folder *checkpoints.Folder) (*inventory, error) {
-	model, err := arch.Describe(folder.Config().Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", folder.Dir(), err)
-	}
+func classify(folder *pretrained.Folder) (*inventory, error) {
+	model := folder.Model
 	v := &inventory{folder: folder, model: model}
-	known := map[string]bool{}
+	known := map[string]bool{} // stored tensors, looked at once each
 	for _, w := range model.Weights() {
-		known[w.Name] = true
-		info, ok := folder.Info(w.Name)
-		switch {
-		case !ok:
-			v.problem("tensor %s is missing, want shape %v", w.Name, w.Shape)
-			continue
-		case !slices.Equal(info.Shape, w.Shape):
-			v.problem("tensor %s has shape %v, want %v", w.Name, info.Shape, w.Shape)
-		case !slices.Contains(floats, info.DType):
-			v.problem("tensor %s has dtype %s, want F32, F16 or BF16", w.Name, info.DType)
+		here := true
+		for _, p := range pretrained.Stored(w) {
+			if !known[p.Tensor] {
+				v.check(p)
+			}
+			known[p.Tensor] = true
+			_, ok := folder.Folder.Info(p.Tensor)
+			here = here && ok
 		}
-		v.weights = append(v.weights, weight{w, info})
+		if here {
+			info, _ := folder.Info(w.Name)
+			v.weights = append(v.weights, weight{w, info})
+		}
 	}
 	for _, name := range folder.Names() {
 		switch {
 		case known[name]:
-		case model.Tied && name == model.Head():
+		case model.Tied && name == model.Head()+".weight":
 			if err := v.checkTied(); err != nil {
 				return nil, err
 			}
@@ -75,6 +74,19 @@ func classify(folder *checkpoints.Folder) (*inventory, error) {
 		}
 	}
 	return v, nil
+}
+
+// check looks at a tensor that the files should hold.
+func (v *inventory) check(p arch.Part) {
+	info, ok := v.folder.Folder.Info(p.Tensor)
+	switch {
+	case !ok:
+		v.problem("tensor %s is missing, want shape %v", p.Tensor, p.Shape)
+	case !slices.Equal(info.Shape, p.Shape):
+		v.problem("tensor %s has shape %v, want %v", p.Tensor, info.Shape, p.Shape)
+	case !slices.Contains(floats, info.DType):
+		v.problem("tensor %s has dtype %s, want F32, F16 or BF16", p.Tensor, info.DType)
+	}
 }
 
 func (v *inventory) problem(format string, args ...any) {
@@ -89,7 +101,7 @@ func ignored(name string) bool {
 // checkTied looks at a head that the config says is the embedding. An equal one is
 // left out of the output; another one would be a different model.
 func (v *inventory) checkTied() error {
-	head, err := v.folder.Tensor(v.model.Head())
+	head, err := v.folder.Tensor(v.model.Head() + ".weight")
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
 
 // Report says what a model folder holds.
@@ -63,7 +63,7 @@ type Memory struct {
 // is wrong with its tensors is in the report; the error is for a folder that cannot
 // be opened and for a config that describes no supported model.
 func Inspect(dir string) (*Report, error) {
-	folder, err := checkpoints.Open(dir)
+	folder, err := pretrained.Open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +112,10 @@ func (v *inventory) report() *Report {
 
 func memory(m *arch.Model) Memory {
 	c := Memory{Context: cmp.Or(m.MaxPositions, 4096)}
-	for _, x := range m.Mixers {
-		c.Softmax += arch.SoftmaxMixer().StateBytes(m, c.Context)
-		c.State += x.StateBytes(m, c.Context)
+	for i, x := range m.Mixers {
+		at := m.At(i)
+		c.Softmax += m.Native(i).StateBytes(at, c.Context)
+		c.State += x.StateBytes(at, c.Context)
 	}
 	return c
 }

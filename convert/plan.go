@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/seeding"
 )
 
@@ -85,7 +86,7 @@ func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
 	if err := checkpoints.CheckOutput(outDir, o.Overwrite, modelDir); err != nil {
 		return nil, err
 	}
-	folder, err := checkpoints.Open(modelDir)
+	folder, err := pretrained.Open(modelDir)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +131,7 @@ func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
 		case m.Converted(i):
 			done = append(done, fmt.Sprintf("%d (%s)", i, old))
 		default:
-			if err := mixer.Check(m); err != nil {
+			if err := mixer.Check(m.At(i)); err != nil {
 				return nil, err
 			}
 			layers = append(layers, Layer{i, mixer, cmp.Or(o.Seeding, seeding.DefaultMethod(mixer.Name))})
@@ -222,7 +223,7 @@ func (p *Plan) seeded(m *arch.Model) (map[string]string, error) {
 		if l.Seeding == "" {
 			continue
 		}
-		tensors, err := seeding.Seed(l.Seeding, seeding.Layer{Model: m, Index: l.Index, Mixer: l.Mixer})
+		tensors, err := seeding.Seed(l.Seeding, seeding.Layer{Model: m.At(l.Index), Index: l.Index, Mixer: l.Mixer})
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
-	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/seeding"
 )
 
@@ -19,7 +19,7 @@ const initStd = 0.02
 //
 // The same plan gives the same bytes in every file.
 func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err error) {
-	folder, err := checkpoints.Open(p.Source)
+	folder, err := pretrained.Open(p.Source)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 
 // digest reads the weight files from end to end, which takes a while; a cancelled
 // ctx does not wait for it.
-func digest(ctx context.Context, folder *checkpoints.Folder) (map[string]string, error) {
+func digest(ctx context.Context, folder *pretrained.Folder) (map[string]string, error) {
 	type result struct {
 		digests map[string]string
 		err     error
@@ -96,12 +96,8 @@ func watch(ctx context.Context, sources []checkpoints.Source, total int64, progr
 }
 
 // sources turns the plan's tensors into what checkpoints writes.
-func (p *Plan) sources(folder *checkpoints.Folder) ([]checkpoints.Source, error) {
-	model, err := arch.Describe(folder.Config().Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", p.Source, err)
-	}
-	layers, err := p.seedLayers(folder, model)
+func (p *Plan) sources(folder *pretrained.Folder) ([]checkpoints.Source, error) {
+	layers, err := p.seedLayers(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -115,22 +111,22 @@ func (p *Plan) sources(folder *checkpoints.Folder) ([]checkpoints.Source, error)
 			sources = append(sources, t.encoded(seed))
 			continue
 		}
-		old, err := folder.Tensor(t.Name)
+		if t.From == Cast {
+			sources = append(sources, t.encoded(func() ([]float32, error) { return folder.Float32(t.Name) }))
+			continue
+		}
+		old, err := folder.Source(t.Name)
 		if err != nil {
 			return nil, err
 		}
-		if t.From == Cast {
-			sources = append(sources, t.encoded(old.Float32))
-		} else {
-			sources = append(sources, old.Source())
-		}
+		sources = append(sources, old)
 	}
 	return sources, nil
 }
 
 // seedLayers returns the values of every seeded tensor, by full name, not computed yet.
-func (p *Plan) seedLayers(folder *checkpoints.Folder, model *arch.Model) (map[string]func() ([]float32, error), error) {
-	std := initStd
+func (p *Plan) seedLayers(folder *pretrained.Folder) (map[string]func() ([]float32, error), error) {
+	model, std := folder.Model, initStd
 	if _, err := folder.Config().Get("initializer_range", &std); err != nil {
 		return nil, err
 	}
@@ -141,14 +137,8 @@ func (p *Plan) seedLayers(folder *checkpoints.Folder, model *arch.Model) (map[st
 		}
 		prefix := model.Attention(l.Index) + "."
 		tensors, err := seeding.Seed(l.Seeding, seeding.Layer{
-			Model: model, Index: l.Index, Mixer: l.Mixer, Seed: p.Options.Seed, InitStd: std,
-			Teacher: func(name string) ([]float32, error) {
-				t, err := folder.Tensor(prefix + name)
-				if err != nil {
-					return nil, err
-				}
-				return t.Float32()
-			},
+			Model: model.At(l.Index), Index: l.Index, Mixer: l.Mixer, Seed: p.Options.Seed, InitStd: std,
+			Teacher: func(name string) ([]float32, error) { return folder.Float32(prefix + name) },
 		})
 		if err != nil {
 			return nil, err

@@ -227,25 +227,23 @@ func checkFiles(key string, list []recipes.Source) error {
 
 // describe reads what a model folder is, and checks that its tensors are there.
 func describe(dir string) (*arch.Model, error) {
-	folder, err := checkpoints.Open(dir)
+	folder, err := pretrained.Open(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = folder.Close() }() // read only
-	m, err := arch.Describe(folder.Config().Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	for _, w := range m.Weights() {
-		info, ok := folder.Info(w.Name)
-		if !ok {
-			return nil, fmt.Errorf("%s: tensor %s is missing", dir, w.Name)
-		}
-		if !slices.Equal(info.Shape, w.Shape) {
-			return nil, fmt.Errorf("%s: tensor %s: got shape %v, want %v", dir, w.Name, info.Shape, w.Shape)
+	for _, w := range folder.Model.Weights() {
+		for _, p := range pretrained.Stored(w) {
+			info, ok := folder.Folder.Info(p.Tensor)
+			if !ok {
+				return nil, fmt.Errorf("%s: tensor %s is missing", dir, p.Tensor)
+			}
+			if !slices.Equal(info.Shape, p.Shape) {
+				return nil, fmt.Errorf("%s: tensor %s: got shape %v, want %v", dir, p.Tensor, info.Shape, p.Shape)
+			}
 		}
 	}
-	return m, nil
+	return folder.Model, nil
 }
 
 // fit checks that a teacher can teach this student: same sizes, same vocabulary,
@@ -266,9 +264,10 @@ func fit(teacher, student *arch.Model) error {
 			return fmt.Errorf("teacher and student do not fit: %s is %d and %d", f.key, f.teacher, f.want)
 		}
 	}
-	if teacher.Rope != student.Rope {
-		return fmt.Errorf("teacher and student do not fit: rope_theta is %g and %g, over %d and %d dimensions",
-			teacher.Rope.Theta, student.Rope.Theta, teacher.Rope.Dim, student.Rope.Dim)
+	for i := range teacher.Layers {
+		if a, b := teacher.At(i).Rope, student.At(i).Rope; !a.Equal(b) {
+			return fmt.Errorf("teacher and student do not fit: layer %d turns by %+v and %+v", i, a, b)
+		}
 	}
 	return nil
 }

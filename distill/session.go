@@ -140,20 +140,16 @@ func (s *session) loadTeacher() error {
 	if !needed {
 		return nil
 	}
-	m, err := describe(s.plan.Teacher)
-	if err != nil {
-		return err
-	}
-	folder, err := checkpoints.Open(s.plan.Teacher)
+	folder, err := pretrained.Open(s.plan.Teacher)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = folder.Close() }() // read only
-	params, err := nn.LoadParams(s.store, "teacher", folder, m, nil)
+	params, err := nn.LoadParams(s.store, "teacher", folder, folder.Model, nil)
 	if err != nil {
 		return err
 	}
-	s.teacher, s.teacherParams = &nn.Net{Model: m, Weights: params}, params
+	s.teacher, s.teacherParams = &nn.Net{Model: folder.Model, Weights: params}, params
 	return nil
 }
 

@@ -5,10 +5,9 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"github.com/seed-1411d8c0/linearize/checkpoints"
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
 
 // loadedModel is a model folder on an engine, ready to run.
@@ -20,25 +19,21 @@ type loadedModel struct {
 
 // loadModel reads a teacher's or a student's folder onto an engine.
 func loadModel(dir, engineSpec string) (_ *loadedModel, err error) {
-	folder, err := checkpoints.Open(dir)
+	folder, err := pretrained.Open(dir)
 	if err != nil {
 		return nil, invalid(err)
 	}
 	defer func() { _ = folder.Close() }() // it was only read
-	described, err := arch.Describe(folder.Config().Bytes())
-	if err != nil {
-		return nil, invalid(fmt.Errorf("read %s: %w", dir, err))
-	}
 	m := &loadedModel{store: nn.NewStore()}
 	if m.backend, err = engine.Open(engineSpec); err != nil {
 		return nil, err
 	}
-	params, err := nn.LoadParams(m.store, "model", folder, described, nil)
+	params, err := nn.LoadParams(m.store, "model", folder, folder.Model, nil)
 	if err != nil {
 		m.Close()
 		return nil, invalid(fmt.Errorf("load %s: %w", dir, err))
 	}
-	m.net = nn.Net{Model: described, Weights: params}
+	m.net = nn.Net{Model: folder.Model, Weights: params}
 	return m, nil
 }
 

@@ -2,14 +2,10 @@
 // tensors, and which mixer stands in each layer.
 //
 // [Describe] reads a config.json, of a teacher or of a student, into a [Model];
-// [Model.Weights] lists every tensor that such a model has. Families of teachers
-// are rows of one table (families.go), mixers of students rows of another
-// (mixers.go). The package holds no weights, builds no graph and reads no files,
-// so that planning a conversion needs no engine.
-//
-// # Limits
-//
-// One shape of block: x += Wo·mixer(norm(x)); x += mlp(norm(x)).
+// [Model.Weights] lists every tensor that such a model has and where its files keep
+// it. Families of teachers are rows of one table (families.go), mixers of students
+// rows of another (mixer_table.go). The package holds no weights, builds no graph and
+// reads no files, so that planning a conversion needs no engine.
 package arch
 
 import "fmt"
@@ -23,29 +19,31 @@ type Model struct {
 	Heads, KVHeads, HeadDim    int
 	MaxPositions               int // what the teacher was trained for; 0 when the config does not say
 
-	NormEps float64 // added to the mean square inside RMSNorm
-	Act     string  // activation of the gated MLP: "silu"
+	NormEps float64 // added to the mean square, or the variance, inside norms
+	Act     string  // activation of the MLP, one of those below
 	Tied    bool    // the head is the embedding
-	Rope    Rope
+	Rope    Rope    // of the layers that have none of their own; see [Model.At]
 	Bias    Bias
+	Block
 
 	BOS int   // -1 when there is none
 	EOS []int // any of these ends a generation
 
-	// Mixers has one entry per layer. A teacher's are all softmax.
+	// Mixers has one entry per layer.
 	Mixers []Mixer
 
-	names names
+	names   names
+	layers  []layerShape // what layers have of their own; nil: nothing
+	storage storage
 }
 
-// Rope is the rotary position embedding of a model's softmax layers.
-type Rope struct {
-	Theta float64 // base of the geometric series of wavelengths
-	Dim   int     // how many of a head's dimensions turn; HeadDim unless partial
+// layerShape is what may differ between the layers of a model.
+type layerShape struct {
+	rope   Rope
+	window int // newest keys that the layer's own attention sees; 0: all
+	// heads stand in place of the model's where they are given: layers of native hybrids.
+	heads, kvHeads, headDim int
 }
-
-// Bias says which linear layers have a bias vector.
-type Bias struct{ QKV, O, MLP bool }
 
 // Weight is one tensor that a model has.
 type Weight struct {
@@ -53,6 +51,10 @@ type Weight struct {
 	Shape []int
 	Layer int    // -1 outside the layers
 	Group string // "embedding", "attention", "mixer", "norm", "mlp" or "head": how tables and train sets speak of it
+
+	// Parts says where a teacher's files keep it, when that is not a tensor of this
+	// name and shape: its rows are those of the parts, one after the other.
+	Parts []Part
 }
 
 // Queries is the width of the projected queries, all heads together.
@@ -61,87 +63,31 @@ func (m *Model) Queries() int { return m.Heads * m.HeadDim }
 // KeyValues is the width of the projected keys, and that of the values.
 func (m *Model) KeyValues() int { return m.KVHeads * m.HeadDim }
 
-// Attention returns the name prefix of layer i's attention, without a final dot.
-func (m *Model) Attention(i int) string { return m.names.layer(i, m.names.attention) }
-
-// Weights lists every tensor of the model in layer order. Linear weights are
-// [out, in], as in torch's nn.Linear.
-func (m *Model) Weights() []Weight {
-	ws := []Weight{{m.Embedding(), []int{m.Vocab, m.Hidden}, -1, "embedding"}}
-	for i := range m.Layers {
-		ws = append(ws, m.layerWeights(i)...)
+// At returns the model as layer i sees it: with the layer's own rope and heads.
+func (m *Model) At(i int) *Model {
+	if m.layers == nil {
+		return m
 	}
-	ws = append(ws, Weight{m.FinalNorm(), []int{m.Hidden}, -1, "norm"})
-	if !m.Tied {
-		ws = append(ws, Weight{m.Head(), []int{m.Vocab, m.Hidden}, -1, "head"})
+	at, own := *m, m.layers[i]
+	at.Rope = own.rope
+	if own.heads > 0 {
+		at.Heads, at.KVHeads, at.HeadDim = own.heads, own.kvHeads, own.headDim
 	}
-	return ws
+	return &at
 }
 
-func (m *Model) layerWeights(i int) []Weight {
-	ws := []Weight{{m.AttentionNorm(i), []int{m.Hidden}, i, "norm"}}
-	linear := func(module string, out, in int, bias bool, group string) {
-		ws = append(ws, Weight{module + ".weight", []int{out, in}, i, group})
-		if bias {
-			ws = append(ws, Weight{module + ".bias", []int{out}, i, group})
-		}
+// Native is the mixer that the teacher has in layer i: softmax, over all keys or over
+// a window of them.
+func (m *Model) Native(i int) Mixer {
+	x := SoftmaxMixer()
+	if m.layers != nil && m.layers[i].window > 0 {
+		x.options["window"] = m.layers[i].window
 	}
-	for _, p := range m.Projections() {
-		if !m.Mixers[i].Inherits(p.Name) {
-			continue
-		}
-		linear(m.Attention(i)+"."+p.Name, p.Out, p.In, p.Bias, "attention")
-	}
-	for _, w := range m.Mixers[i].Weights(m) {
-		ws = append(ws, Weight{m.Attention(i) + "." + w.Name, w.Shape, i, "mixer"})
-	}
-	ws = append(ws, Weight{m.MLPNorm(i), []int{m.Hidden}, i, "norm"})
-	gate, up, down := m.MLP(i)
-	linear(gate, m.FFN, m.Hidden, m.Bias.MLP, "mlp")
-	linear(up, m.FFN, m.Hidden, m.Bias.MLP, "mlp")
-	linear(down, m.Hidden, m.FFN, m.Bias.MLP, "mlp")
-	return ws
-}
-
-// Projection is one of the four linear maps that a mixer inherits from attention.
-type Projection struct {
-	Name    string // relative to [Model.Attention]: "q_proj"
-	Out, In int
-	Bias    bool
-}
-
-// Projections returns q, k, v and o, in this order.
-func (m *Model) Projections() []Projection {
-	return []Projection{
-		{"q_proj", m.Queries(), m.Hidden, m.Bias.QKV},
-		{"k_proj", m.KeyValues(), m.Hidden, m.Bias.QKV},
-		{"v_proj", m.KeyValues(), m.Hidden, m.Bias.QKV},
-		{"o_proj", m.Hidden, m.Queries(), m.Bias.O},
-	}
-}
-
-// Embedding returns the name of the embedding tensor, [vocab, hidden].
-func (m *Model) Embedding() string { return m.names.embedding }
-
-// FinalNorm returns the name of the weight of the norm before the head.
-func (m *Model) FinalNorm() string { return m.names.finalNorm }
-
-// Head returns the name of the head's tensor; a tied model has none.
-func (m *Model) Head() string { return m.names.head }
-
-// AttentionNorm returns the name of the weight of the norm before layer i's mixer.
-func (m *Model) AttentionNorm(i int) string { return m.names.layer(i, m.names.attentionNorm) }
-
-// MLPNorm returns the name of the weight of the norm before layer i's MLP.
-func (m *Model) MLPNorm(i int) string { return m.names.layer(i, m.names.mlpNorm) }
-
-// MLP returns the names of layer i's gate, up and down modules, without ".weight".
-func (m *Model) MLP(i int) (gate, up, down string) {
-	return m.names.layer(i, m.names.gate), m.names.layer(i, m.names.up), m.names.layer(i, m.names.down)
+	return x
 }
 
 // Converted reports whether layer i is another than the teacher's own.
-func (m *Model) Converted(i int) bool { return !m.Mixers[i].Equal(SoftmaxMixer()) }
+func (m *Model) Converted(i int) bool { return !m.Mixers[i].Equal(m.Native(i)) }
 
 // Linear reports whether any layer is converted, that is, whether this is a student.
 func (m *Model) Linear() bool {

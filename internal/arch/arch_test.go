@@ -43,11 +43,11 @@ func TestDescribeErrors(t *testing.T) {
 		{"no head_dim", map[string]any{"hidden_size": 25}, "hidden_size (25) is not a multiple of num_attention_heads (4)"},
 		{"odd head_dim", map[string]any{"head_dim": 7}, "head_dim is 7, want an even number"},
 		{"epsilon", map[string]any{"rms_norm_eps": 0}, "rms_norm_eps is 0, want > 0"},
-		{"activation", map[string]any{"hidden_act": "relu"}, `hidden_act is "relu", want "silu"`},
-		{"rope scaling", map[string]any{"rope_scaling": map[string]any{"rope_type": "yarn"}}, `rope_scaling.rope_type is "yarn", want "default"`},
-		{"rope, legacy key", map[string]any{"rope_scaling": map[string]any{"type": "linear"}}, `rope_scaling.rope_type is "linear"`},
-		{"rope, v5 key", map[string]any{"rope_parameters": map[string]any{"rope_type": "llama3"}}, `rope_parameters.rope_type is "llama3"`},
-		{"rope, both keys", map[string]any{"rope_scaling": map[string]any{"rope_type": "default"}, "rope_parameters": map[string]any{"rope_type": "yarn"}}, `rope_parameters.rope_type is "yarn"`},
+		{"activation", map[string]any{"hidden_act": "mish"}, `hidden_act is "mish", want one of gelu`},
+		{"rope scaling", map[string]any{"rope_scaling": map[string]any{"rope_type": "spiral"}}, `rope_scaling.rope_type is "spiral", want one of default, dynamic, linear, llama3, longrope, su, yarn`},
+		{"rope, legacy key", map[string]any{"rope_scaling": map[string]any{"type": "linear"}}, `rope_scaling.factor is missing, want a number > 0 for rope_type "linear"`},
+		{"rope, v5 key", map[string]any{"rope_parameters": map[string]any{"rope_type": "llama3"}}, "rope_parameters: low_freq_factor is 0 and high_freq_factor 0, want 0 < low < high"},
+		{"rope, both keys", map[string]any{"rope_scaling": map[string]any{"rope_type": "default"}, "rope_parameters": map[string]any{"rope_type": "yarn"}}, `rope_scaling.rope_type is "default" and rope_parameters.rope_type "yarn", want one value`},
 		{"two thetas", map[string]any{"rope_theta": 1e4, "rope_parameters": map[string]any{"rope_theta": 5e5}}, "rope_theta is 10000 and rope_parameters.rope_theta 500000, want one value"},
 		{"partial rope", map[string]any{"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5, want 1"},
 		{"partial rope, v5 key", map[string]any{"rope_parameters": map[string]any{"partial_rotary_factor": 0.25}}, "partial_rotary_factor is 0.25, want 1"},
@@ -90,7 +90,7 @@ func TestRopeSpellings(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if want := (arch.Rope{Theta: 5e5, Dim: 6}); m.Rope != want {
+		if want := (arch.Rope{Theta: 5e5, Dim: 6}); !m.Rope.Equal(want) {
 			t.Errorf("%s: got %+v, want %+v", name, m.Rope, want)
 		}
 	}

@@ -1,92 +1,50 @@
 package arch
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // StudentType is the model_type of the folders that convert writes.
 const StudentType = "linearize"
 
-// rawConfig is what Describe reads of a config.json. Pointers tell an absent key
-// from a zero.
-type rawConfig struct {
-	Architectures        []string        `json:"architectures"`
-	ModelType            string          `json:"model_type"`
-	TeacherArchitectures []string        `json:"teacher_architectures"`
-	Mixers               []Mixer         `json:"mixers"`
-	Vocab                int             `json:"vocab_size"`
-	Hidden               int             `json:"hidden_size"`
-	Layers               int             `json:"num_hidden_layers"`
-	FFN                  int             `json:"intermediate_size"`
-	Heads                int             `json:"num_attention_heads"`
-	KVHeads              *int            `json:"num_key_value_heads"`
-	HeadDim              *int            `json:"head_dim"`
-	MaxPositions         int             `json:"max_position_embeddings"`
-	Eps                  *float64        `json:"rms_norm_eps"`
-	Act                  string          `json:"hidden_act"`
-	Tied                 *bool           `json:"tie_word_embeddings"`
-	AttentionBias        bool            `json:"attention_bias"`
-	MLPBias              bool            `json:"mlp_bias"`
-	Theta                *float64        `json:"rope_theta"`
-	RopeScaling          json.RawMessage `json:"rope_scaling"`
-	RopeParameters       json.RawMessage `json:"rope_parameters"`
-	PartialRotary        *float64        `json:"partial_rotary_factor"`
-	BOS                  *int            `json:"bos_token_id"`
-	EOS                  json.RawMessage `json:"eos_token_id"`
-	Quantization         json.RawMessage `json:"quantization_config"`
-}
-
 // Describe reads a config.json. Every error names the key, what was found and
 // what was wanted; an architecture without a row is an [*UnsupportedError].
-func Describe(config []byte) (*Model, error) {
-	var c rawConfig
-	if err := json.Unmarshal(config, &c); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+func Describe(text []byte) (*Model, error) {
+	c, err := parseConfig(text)
+	if err != nil {
+		return nil, err
 	}
-	arches := c.Architectures
-	if c.ModelType == StudentType {
-		arches = c.TeacherArchitectures
-	}
-	if len(arches) == 0 {
-		arches = []string{""}
-	}
-	row, ok := families[arches[0]]
-	if !ok {
-		return nil, &UnsupportedError{arches[0], c.ModelType}
-	}
-	if c.ModelType != StudentType && c.ModelType != "" && c.ModelType != row.modelType {
-		return nil, fmt.Errorf("config.json: model_type is %q, want %q for architectures %q", c.ModelType, row.modelType, arches[0])
-	}
+	row := c.row
 	m := &Model{
-		Family: arches[0], Name: c.ModelType, names: row.names,
-		Vocab: c.Vocab, Hidden: c.Hidden, Layers: c.Layers, FFN: c.FFN,
+		Family: c.Architectures[0], Name: c.ModelType, names: row.names, Block: row.block,
+		Vocab: c.Vocab, Hidden: c.Hidden, Layers: c.Layers, FFN: or(c.FFN, 0),
 		Heads: c.Heads, KVHeads: or(c.KVHeads, c.Heads),
 		MaxPositions: c.MaxPositions,
-		NormEps:      or(c.Eps, row.defaults.eps),
-		Act:          c.Act,
-		Tied:         or(c.Tied, row.defaults.tied),
+		NormEps:      or(c.Eps, 0),
+		Tied:         or(c.Tied, false),
 		Bias:         Bias{QKV: c.AttentionBias, O: c.AttentionBias, MLP: c.MLPBias},
 		BOS:          or(c.BOS, -1),
 	}
-	if m.Act == "" {
-		m.Act = row.defaults.act
+	if c.ModelType != StudentType {
+		m.storage = row.storage
+		m.Locate(func(string) bool { return false })
 	}
-	if err := checkSizes(m, &c); err != nil {
-		return nil, err
-	}
-	var err error
-	if m.Rope, err = describeRope(m, &c, row.defaults.theta); err != nil {
-		return nil, err
+	for _, check := range []func(*config, *Model) error{checkSizes, describeAct, row.describe, describeLayers} {
+		if check == nil {
+			continue
+		}
+		if err := check(c, m); err != nil {
+			return nil, err
+		}
 	}
 	if m.EOS, err = TokenIDs(c.EOS); err != nil {
 		return nil, fmt.Errorf("config.json: eos_token_id %w", err)
 	}
-	m.Mixers, err = describeMixers(m, &c)
+	m.Mixers, err = describeMixers(m, c)
 	return m, err
 }
 
@@ -97,7 +55,7 @@ const (
 	maxLayers = 1 << 14
 )
 
-func checkSizes(m *Model, c *rawConfig) error {
+func checkSizes(c *config, m *Model) error {
 	for _, f := range []struct {
 		key        string
 		value, max int
@@ -105,93 +63,107 @@ func checkSizes(m *Model, c *rawConfig) error {
 		{"vocab_size", m.Vocab, maxSize},
 		{"hidden_size", m.Hidden, maxSize},
 		{"num_hidden_layers", m.Layers, maxLayers},
-		{"intermediate_size", m.FFN, maxSize},
 		{"num_attention_heads", m.Heads, maxSize},
 		{"num_key_value_heads", m.KVHeads, maxSize},
 		{"head_dim", or(c.HeadDim, 1), maxSize},
+		{"intermediate_size", or(c.FFN, 1), maxSize},
+		{"max_position_embeddings", max(m.MaxPositions, 1), maxSize},
+		{"sliding_window", or(c.Window, 1), maxSize},
 	} {
 		if f.value <= 0 {
-			return fmt.Errorf("config.json: %s is %d, want > 0", f.key, f.value)
+			return fmt.Errorf("config.json: %s is %d, want > 0", c.key(f.key), f.value)
 		}
 		if f.value > f.max {
-			return fmt.Errorf("config.json: %s is %d, want at most %d", f.key, f.value, f.max)
+			return fmt.Errorf("config.json: %s is %d, want at most %d", c.key(f.key), f.value, f.max)
 		}
 	}
+	if m.FFN == 0 {
+		if !c.row.wideFFN {
+			return fmt.Errorf("config.json: %s is 0, want > 0", c.key("intermediate_size"))
+		}
+		m.FFN = 4 * m.Hidden
+	}
+	heads, hidden := c.key("num_attention_heads"), c.key("hidden_size")
 	if m.Heads%m.KVHeads != 0 {
-		return fmt.Errorf("config.json: num_attention_heads (%d) is not a multiple of num_key_value_heads (%d)", m.Heads, m.KVHeads)
+		return fmt.Errorf("config.json: %s (%d) is not a multiple of num_key_value_heads (%d)", heads, m.Heads, m.KVHeads)
 	}
 	if c.HeadDim == nil && m.Hidden%m.Heads != 0 {
-		return fmt.Errorf("config.json: hidden_size (%d) is not a multiple of num_attention_heads (%d), and there is no head_dim", m.Hidden, m.Heads)
+		return fmt.Errorf("config.json: %s (%d) is not a multiple of %s (%d), and there is no head_dim", hidden, m.Hidden, heads, m.Heads)
 	}
 	m.HeadDim = or(c.HeadDim, m.Hidden/m.Heads)
 	if m.HeadDim <= 0 || m.HeadDim%2 != 0 {
 		return fmt.Errorf("config.json: head_dim is %d, want an even number > 0", m.HeadDim)
 	}
 	if !(m.NormEps > 0) || math.IsInf(m.NormEps, 0) {
-		return fmt.Errorf("config.json: rms_norm_eps is %g, want > 0", m.NormEps)
-	}
-	if m.Act != "silu" {
-		return fmt.Errorf("config.json: hidden_act is %q, want \"silu\"", m.Act)
-	}
-	if set(c.Quantization) {
-		return errors.New("config.json: quantization_config: quantized weights are not supported, want plain F32, F16 or BF16 tensors")
+		return fmt.Errorf("config.json: %s is %g, want > 0", c.key("rms_norm_eps"), m.NormEps)
 	}
 	return nil
 }
 
-// describeRope takes both spellings: rope_theta with rope_scaling (transformers
-// 4) and rope_parameters (5). A folder that has both must mean the same by them:
-// each version reads its own.
-func describeRope(m *Model, c *rawConfig, theta float64) (Rope, error) {
-	r := Rope{Theta: or(c.Theta, theta), Dim: m.HeadDim}
-	partial := or(c.PartialRotary, 1)
-	for _, spelling := range []struct {
-		key string
-		raw json.RawMessage
-	}{{"rope_scaling", c.RopeScaling}, {"rope_parameters", c.RopeParameters}} {
-		if !set(spelling.raw) {
-			continue
-		}
-		var p struct {
-			RopeType *string  `json:"rope_type"`
-			Type     *string  `json:"type"`
-			Theta    *float64 `json:"rope_theta"`
-			Partial  *float64 `json:"partial_rotary_factor"`
-		}
-		if err := json.Unmarshal(spelling.raw, &p); err != nil {
-			return r, fmt.Errorf("config.json: %s: %w", spelling.key, err)
-		}
-		if kind := or(p.RopeType, or(p.Type, "default")); kind != "default" {
-			return r, fmt.Errorf("config.json: %s.rope_type is %q, want \"default\"", spelling.key, kind)
-		}
-		if p.Theta != nil {
-			if c.Theta != nil && *c.Theta != *p.Theta {
-				return r, fmt.Errorf("config.json: rope_theta is %g and %s.rope_theta %g, want one value", *c.Theta, spelling.key, *p.Theta)
-			}
-			r.Theta = *p.Theta
-		}
-		if p.Partial != nil {
-			partial = *p.Partial
-		}
+func describeAct(c *config, m *Model) error {
+	act, ok := activations[or(c.Act, "")]
+	if !ok {
+		return fmt.Errorf("config.json: %s is %q, want one of %s", c.key("hidden_act"), or(c.Act, ""), words(activations))
 	}
-	if partial != 1 {
-		return r, fmt.Errorf("config.json: partial_rotary_factor is %g, want 1", partial)
-	}
-	if !(r.Theta > 1) || math.IsInf(r.Theta, 0) {
-		return r, fmt.Errorf("config.json: rope_theta is %g, want > 1", r.Theta)
-	}
-	return r, nil
+	m.Act = act
+	return nil
 }
 
-func describeMixers(m *Model, c *rawConfig) ([]Mixer, error) {
+// describeLayers reads what differs from layer to layer: windows and ropes.
+func describeLayers(c *config, m *Model) error {
+	windowed, err := c.windows(m)
+	if err != nil {
+		return err
+	}
+	positioned, err := c.positioned(m, windowed)
+	if err != nil {
+		return err
+	}
+	if m.Positions > 0 {
+		return nil // learned, and nothing turns
+	}
+	if m.Rope, err = c.rope(m, "full_attention", c.Theta, or(c.row.theta, 1e4)); err != nil {
+		return err
+	}
+	local := m.Rope
+	if c.row.localTheta > 0 {
+		if local, err = c.localRope(m); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(windowed, true) && !slices.Contains(positioned, false) {
+		return nil
+	}
+	m.layers = make([]layerShape, m.Layers)
+	for i := range m.layers {
+		switch {
+		case !positioned[i]:
+			m.layers[i].rope = Rope{}
+		case windowed[i]:
+			m.layers[i].rope = local
+		default:
+			m.layers[i].rope = m.Rope
+		}
+		if windowed[i] {
+			m.layers[i].window = *c.Window
+		}
+	}
+	return nil
+}
+
+func describeMixers(m *Model, c *config) ([]Mixer, error) {
 	if c.ModelType != StudentType {
-		return slices.Repeat([]Mixer{SoftmaxMixer()}, m.Layers), nil
+		mixers := make([]Mixer, m.Layers)
+		for i := range mixers {
+			mixers[i] = m.Native(i)
+		}
+		return mixers, nil
 	}
 	if len(c.Mixers) != m.Layers {
 		return nil, fmt.Errorf("config.json: mixers has %d entries, want one for each of the %d layers", len(c.Mixers), m.Layers)
 	}
 	for i, x := range c.Mixers {
-		if err := x.Check(m); err != nil {
+		if err := x.Check(m.At(i)); err != nil {
 			return nil, fmt.Errorf("config.json: mixers[%d]: %w", i, err)
 		}
 	}
@@ -221,11 +193,7 @@ func TokenIDs(raw json.RawMessage) ([]int, error) {
 	return ids, nil
 }
 
-func set(raw json.RawMessage) bool { return len(raw) > 0 && !bytes.Equal(raw, []byte("null")) }
-
-func or[T any](p *T, otherwise T) T {
-	if p != nil {
-		return *p
-	}
-	return otherwise
+// words lists the keys of a table, sorted.
+func words[T any](table map[string]T) string {
+	return strings.Join(sorted(table), ", ")
 }

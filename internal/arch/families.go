@@ -4,65 +4,79 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// names are the templates of a family's tensor names; {i} is the layer. Modules
-// of linear layers and norms come without ".weight" unless the name says so.
-type names struct {
-	embedding, finalNorm, head string
-	attention                  string
-	attentionNorm, mlpNorm     string
-	gate, up, down             string
-}
-
-func (names) layer(i int, template string) string {
-	return strings.ReplaceAll(template, "{i}", strconv.Itoa(i))
-}
-
-// family is one row of the table: what a class of teachers has that its config
-// does not say. A new family is a row here; the graph gets a new switch only for
-// what no present one can express.
+// family is one row of the table: what a class of teachers has that its config does
+// not say, and what its config says in words of its own. A new family is a row; the
+// graph gets a new switch, in [Block], only for what no present one can express. See
+// docs/adding-a-family.md.
 type family struct {
-	modelType string
-	names     names
-	defaults  defaultKeys
+	modelTypes []string // the first is the usual one
+	about      string   // the models that people know it by
+	names      names
+	storage    storage
+	block      Block
+
+	nested   string            // the key of a part of the config that holds the language model's
+	spelling map[string]string // the family's keys for what others call otherwise
+	defaults keys              // values of keys that are absent
+	wideFFN  bool              // an MLP four times as wide as the model where the config does not say
+
+	theta       *float64 // rope_theta when it is absent; nil: 10000
+	localTheta  float64  // of windowed layers, where they have a rope of their own
+	interleaved bool     // Rope.Interleaved
+	partial     bool     // partial_rotary_factor counts
+	longrope    bool     // rope_type yarn means longrope
+
+	// window says which layers have the config's sliding_window; nil: none has. With
+	// listed, layer_types overrules it.
+	window func(c *config, layer int) (bool, error)
+	listed bool
+	// turns says in which layers queries and keys turn; nil: in all.
+	turns func(c *config, layer int, windowed bool) (bool, error)
+	// describe sets what the fields above cannot say; nil: nothing.
+	describe func(c *config, m *Model) error
 }
 
-// defaultKeys are the values of keys that the config may leave out.
-type defaultKeys struct {
-	theta, eps float64
-	act        string
-	tied       bool
+// keys are values for keys of config.json.
+type keys map[string]any
+
+// with returns k with other values for some keys.
+func (k keys) with(more keys) keys {
+	all := maps.Clone(k)
+	maps.Copy(all, more)
+	return all
 }
 
-var llamaNames = names{
-	embedding:     "model.embed_tokens.weight",
-	finalNorm:     "model.norm.weight",
-	head:          "lm_head.weight",
-	attention:     "model.layers.{i}.self_attn",
-	attentionNorm: "model.layers.{i}.input_layernorm.weight",
-	mlpNorm:       "model.layers.{i}.post_attention_layernorm.weight",
-	gate:          "model.layers.{i}.mlp.gate_proj",
-	up:            "model.layers.{i}.mlp.up_proj",
-	down:          "model.layers.{i}.mlp.down_proj",
-}
-
-// families is keyed by the first entry of config.json's "architectures".
+// families is keyed by the first entry of config.json's "architectures". It is fixed
+// at compile time; the rows stand in the files of their groups.
 var families = map[string]family{
-	"LlamaForCausalLM": {
-		modelType: "llama",
-		names:     llamaNames,
-		defaults:  defaultKeys{theta: 1e4, eps: 1e-6, act: "silu"},
-	},
+	"LlamaForCausalLM":   llama,
+	"MistralForCausalLM": mistral,
+	"Qwen2ForCausalLM":   qwen2,
+	"Qwen3ForCausalLM":   qwen3,
 }
 
 // Families returns the supported architectures, sorted.
-func Families() []string { return slices.Sorted(maps.Keys(families)) }
+func Families() []string { return sorted(families) }
+
+// AboutFamily returns the model_type of an architecture and the models that people
+// know it by. It panics on one that [Families] does not list.
+func AboutFamily(architecture string) (modelType, about string) {
+	f, ok := families[architecture]
+	if !ok {
+		panic("arch: no family " + architecture)
+	}
+	return f.modelTypes[0], f.about
+}
 
 // UnsupportedError reports an architecture that no row covers.
 type UnsupportedError struct{ Architecture, ModelType string }
+
+func unsupported(architecture, modelType string) error {
+	return &UnsupportedError{architecture, modelType}
+}
 
 func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("config.json: architectures %q (model_type %q) is not supported", e.Architecture, e.ModelType)
@@ -70,3 +84,5 @@ func (e *UnsupportedError) Error() string {
 
 // Hint lists what is.
 func (e *UnsupportedError) Hint() string { return "supported: " + strings.Join(Families(), ", ") }
+
+func sorted[T any](table map[string]T) []string { return slices.Sorted(maps.Keys(table)) }

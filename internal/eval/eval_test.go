@@ -105,7 +105,7 @@ func TestLiveWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	zeros := make([]float32, net.Model.Hidden)
-	if err := net.Weights.(*nn.Params).Set(net.Model.FinalNorm(), []int{net.Model.Hidden}, zeros); err != nil {
+	if err := net.Weights.(*nn.Params).Set(net.Model.FinalNorm()+".weight", []int{net.Model.Hidden}, zeros); err != nil {
 		t.Fatal(err)
 	}
 	after, err := e.Perplexity(t.Context(), c, nil)
@@ -116,7 +116,7 @@ func TestLiveWeights(t *testing.T) {
 		t.Errorf("loss went from %g to %g, want to ln 96 = %g", before.NatsPerToken, after.NatsPerToken, want)
 	}
 	nan := float32(math.NaN())
-	if err := net.Weights.(*nn.Params).Set(net.Model.FinalNorm(), []int{net.Model.Hidden}, slices.Repeat([]float32{nan}, net.Model.Hidden)); err != nil {
+	if err := net.Weights.(*nn.Params).Set(net.Model.FinalNorm()+".weight", []int{net.Model.Hidden}, slices.Repeat([]float32{nan}, net.Model.Hidden)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := e.Perplexity(t.Context(), c, nil); err == nil || !strings.Contains(err.Error(), "window 0: loss is NaN") {

@@ -1,5 +1,5 @@
 // Package nn builds the graph of a model: the one block that all families and
-// students share, around the mixers of its layers.
+// students share, with the switches of [arch.Block], around the mixers of its layers.
 //
 //	x += Wo·mixer(norm(x));  x += mlp(norm(x))
 //
@@ -15,6 +15,7 @@ package nn
 
 import (
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -47,14 +48,15 @@ type Options struct {
 //	ids     [B, T]     int32
 //	logits  [B, T, V]
 func (n Net) Forward(ids *Node, o Options) (logits *Node, states []mixers.State) {
-	x := n.embed(ids)
-	rotation := ops.ConstRotation(ids.Graph(), n.Model.Rope, ids.Shape().Dim(1))
+	x := n.embed(ids, nil)
+	turn := n.rotations(ids)
 	for i := range n.Model.Layers {
-		layer := n.layer(i, rotation)
+		layer := n.layer(i, turn)
 		layer.KeepState, layer.Capacity = o.KeepState, o.Capacity
-		heads, next := mixers.For(layer.Mixer.Name).Chunked(layer, n.attentionNorm(i, x), mixers.State{})
+		h := n.norm(i, arch.BeforeAttention, x)
+		heads, next := mixers.For(layer.Mixer.Name).Chunked(layer, h, mixers.State{})
 		states = append(states, next)
-		x = n.after(i, x, heads)
+		x = n.after(i, x, h, heads)
 	}
 	if o.LastOnly {
 		x = Slice(x, AxisRange(), AxisElem(-1), AxisRange())
@@ -62,34 +64,58 @@ func (n Net) Forward(ids *Node, o Options) (logits *Node, states []mixers.State)
 	return n.logits(x), states
 }
 
+// Branches computes what the mixer of each layer adds to the hidden state, after its
+// output projection and before the norms and factors behind it, [B, T, E] each: what
+// is compared with other people's implementations.
+func (n Net) Branches(ids *Node) []*Node {
+	var branches []*Node
+	n.blocks(ids, func(i int, h, heads, _ *Node) {
+		branches = append(branches, n.project(i, h, heads))
+	})
+	return branches
+}
+
 // Magnitudes computes the sum of squares of the output of each block, and last
 // of the logits: [layers + 1]. It is how a layer that overflows is found.
 func (n Net) Magnitudes(ids *Node) *Node {
-	x := n.embed(ids)
-	rotation := ops.ConstRotation(ids.Graph(), n.Model.Rope, ids.Shape().Dim(1))
 	var sums []*Node
-	for i := range n.Model.Layers {
-		x = n.after(i, x, n.mix(i, n.attentionNorm(i, x), rotation))
-		sums = append(sums, ReduceAllSum(Square(x)))
-	}
+	x := n.blocks(ids, func(_ int, _, _, out *Node) {
+		sums = append(sums, ReduceAllSum(Square(out)))
+	})
 	return Stack(append(sums, ReduceAllSum(Square(n.logits(x)))), 0)
+}
+
+// blocks runs all blocks and shows, of each, the input and the output of its mixer
+// and what it leaves; it returns the last.
+func (n Net) blocks(ids *Node, see func(i int, h, heads, out *Node)) *Node {
+	x := n.embed(ids, nil)
+	turn := n.rotations(ids)
+	for i := range n.Model.Layers {
+		h := n.norm(i, arch.BeforeAttention, x)
+		heads := n.mix(i, h, turn)
+		x = n.after(i, x, h, heads)
+		see(i, h, heads, x)
+	}
+	return x
 }
 
 // Step computes the logits of one more token.
 //
-//	ids       [B, 1]     int32
-//	cos, sin  [1, Dim/2] the rotary tables of the token's position
-//	seen      int32 scalar, the number of tokens before this one
-//	logits    [B, 1, V]
-func (n Net) Step(ids *Node, rotation ops.Rotation, seen *Node, capacity int, states [][]*Node) (logits *Node, next [][]*Node) {
-	x := n.embed(ids)
+//	ids        [B, 1]     int32
+//	rotations  one for each of [arch.Model.Ropes], of the token's position
+//	seen       int32 scalar, the number of tokens before this one
+//	logits     [B, 1, V]
+func (n Net) Step(ids *Node, rotations []ops.Rotation, seen *Node, capacity int, states [][]*Node) (logits *Node, next [][]*Node) {
+	x := n.embed(ids, seen)
+	turn := n.turning(rotations)
 	for i := range n.Model.Layers {
-		layer := n.layer(i, rotation)
+		layer := n.layer(i, turn)
 		layer.Capacity = capacity
 		from := mixers.State{Tensors: states[i], Seen: seen}
-		heads, s := mixers.For(layer.Mixer.Name).Step(layer, n.attentionNorm(i, x), from)
+		h := n.norm(i, arch.BeforeAttention, x)
+		heads, s := mixers.For(layer.Mixer.Name).Step(layer, h, from)
 		next = append(next, s.Tensors)
-		x = n.after(i, x, heads)
+		x = n.after(i, x, h, heads)
 	}
 	return n.logits(x), next
 }
@@ -116,23 +142,23 @@ type Aligned struct {
 // each other: no gradient of one reaches another. The pass ends after the last
 // converted layer.
 func Align(teacher, student Net, ids *Node, target Target) []Aligned {
-	rotation := ops.ConstRotation(ids.Graph(), teacher.Model.Rope, ids.Shape().Dim(1))
+	turn := teacher.rotations(ids)
 	last := lastConverted(student.Model)
 	var pairs []Aligned
-	x := teacher.embed(ids)
+	x := teacher.embed(ids, nil)
 	for i := 0; i <= last; i++ {
-		h := teacher.attentionNorm(i, x)
-		want := teacher.mix(i, h, rotation)
+		h := teacher.norm(i, arch.BeforeAttention, x)
+		want := teacher.mix(i, h, turn)
 		if student.Model.Converted(i) {
-			got := student.mix(i, h, rotation)
+			got := student.mix(i, h, turn)
 			pair := Aligned{Layer: i, Student: got, Teacher: want}
 			if target == PostO {
-				pair.Student, pair.Teacher = student.project(i, got), teacher.project(i, want)
+				pair.Student, pair.Teacher = student.project(i, h, got), teacher.project(i, h, want)
 			}
 			pairs = append(pairs, pair)
 		}
 		if i < last {
-			x = teacher.after(i, x, want)
+			x = teacher.after(i, x, h, want)
 		}
 	}
 	return pairs
@@ -148,47 +174,120 @@ func lastConverted(m *arch.Model) int {
 	return last
 }
 
-func (n Net) layer(i int, rotation ops.Rotation) mixers.Layer {
-	return mixers.Layer{
-		Model: n.Model, Mixer: n.Model.Mixers[i], Prefix: n.Model.Attention(i),
-		Weights: n.Weights, Rotation: rotation, Chunk: n.Chunk, Training: n.Training, Penalty: n.Penalty,
+// turning gives each layer its rotation.
+type turning func(layer int) ops.Rotation
+
+// turning hands out the rotations of [arch.Model.Ropes].
+func (n Net) turning(rotations []ops.Rotation) turning {
+	_, of := n.Model.Ropes()
+	return func(layer int) ops.Rotation {
+		if of[layer] < 0 {
+			return ops.Rotation{}
+		}
+		return rotations[of[layer]]
 	}
 }
 
-func (n Net) mix(i int, h *Node, rotation ops.Rotation) *Node {
-	heads, _ := mixers.For(n.Model.Mixers[i].Name).Chunked(n.layer(i, rotation), h, mixers.State{})
+// rotations are those of the first tokens of a sequence.
+func (n Net) rotations(ids *Node) turning {
+	var tables []ops.Rotation
+	ropes, _ := n.Model.Ropes()
+	for _, r := range ropes {
+		tables = append(tables, ops.ConstRotation(ids.Graph(), r, ids.Shape().Dim(1)))
+	}
+	return n.turning(tables)
+}
+
+func (n Net) layer(i int, turn turning) mixers.Layer {
+	return mixers.Layer{
+		Model: n.Model.At(i), Index: i, Mixer: n.Model.Mixers[i], Prefix: n.Model.Attention(i),
+		Weights: n.Weights, Rotation: turn(i), Chunk: n.Chunk, Training: n.Training, Penalty: n.Penalty,
+	}
+}
+
+func (n Net) mix(i int, h *Node, turn turning) *Node {
+	heads, _ := mixers.For(n.Model.Mixers[i].Name).Chunked(n.layer(i, turn), h, mixers.State{})
 	return heads
 }
 
-// embed looks the ids up: [B, T] to [B, T, E].
-func (n Net) embed(ids *Node) *Node {
-	table := n.Weights.Weight(ids.Graph(), n.Model.Embedding())
-	return Gather(table, InsertAxes(ConvertDType(ids, dtypes.Int32), -1))
+// embed looks the ids up, [B, T] to [B, T, E]; seen is the position of the first, nil: 0.
+func (n Net) embed(ids, seen *Node) *Node {
+	g, m := ids.Graph(), n.Model
+	x := Gather(n.Weights.Weight(g, m.Embedding()), InsertAxes(ConvertDType(ids, dtypes.Int32), -1))
+	if m.EmbeddingScale != 0 {
+		x = MulScalar(x, m.EmbeddingScale)
+	}
+	if m.Positions > 0 {
+		positions := Iota(g, shapes.Make(dtypes.Int32, ids.Shape().Dim(1), 1), 0)
+		if seen != nil {
+			positions = Add(positions, seen)
+		}
+		x = Add(x, InsertAxes(Gather(n.Weights.Weight(g, m.PositionTable()), positions), 0))
+	}
+	return x
 }
 
-func (n Net) attentionNorm(i int, x *Node) *Node {
-	return ops.RMSNorm(x, n.Weights.Weight(x.Graph(), n.Model.AttentionNorm(i)), n.Model.NormEps)
+// norm is the norm at a site of layer i, or nothing where none stands.
+func (n Net) norm(i int, s arch.Site, x *Node) *Node {
+	module, ok := n.Model.NormAt(i, s)
+	if !ok {
+		return x
+	}
+	return ops.Norm(n.Weights, module, x, n.Model.Norm, n.Model.NormEps)
 }
 
-func (n Net) project(i int, heads *Node) *Node {
-	return ops.Linear(n.Weights, n.Model.Attention(i)+".o_proj", heads)
+// project is what a mixer's heads become in the hidden state; h is the mixer's input.
+func (n Net) project(i int, h, heads *Node) *Node {
+	prefix := n.Model.Attention(i) + "."
+	if n.Model.OutputGate && n.Model.Mixers[i].Name == arch.Softmax {
+		heads = Mul(heads, Sigmoid(ops.Linear(n.Weights, prefix+arch.GateProj, h)))
+	}
+	return ops.Linear(n.Weights, prefix+"o_proj", heads)
 }
 
-// after finishes a block: the residual of the mixer, then the gated MLP.
-func (n Net) after(i int, x, heads *Node) *Node {
-	x = Add(x, n.project(i, heads))
-	h := ops.RMSNorm(x, n.Weights.Weight(x.Graph(), n.Model.MLPNorm(i)), n.Model.NormEps)
+// after finishes a block whose mixer made heads of h: the two branches with the norms
+// and factors behind them.
+func (n Net) after(i int, x, h, heads *Node) *Node {
+	y := Add(x, n.scaled(n.norm(i, arch.AfterAttention, n.project(i, h, heads))))
+	switch _, own := n.Model.NormAt(i, arch.BeforeMLP); {
+	case !n.Model.Parallel:
+		h = n.norm(i, arch.BeforeMLP, y)
+	case own:
+		h = n.norm(i, arch.BeforeMLP, x)
+	}
+	return Add(y, n.scaled(n.norm(i, arch.AfterMLP, n.mlp(i, h))))
+}
+
+func (n Net) scaled(branch *Node) *Node {
+	if s := n.Model.ResidualScale; s != 0 {
+		return MulScalar(branch, s)
+	}
+	return branch
+}
+
+func (n Net) mlp(i int, h *Node) *Node {
 	gate, up, down := n.Model.MLP(i)
-	h = Mul(ops.SiLU(ops.Linear(n.Weights, gate, h)), ops.Linear(n.Weights, up, h))
-	return Add(x, ops.Linear(n.Weights, down, h))
+	if n.Model.Ungated {
+		return ops.Linear(n.Weights, down, ops.Activation(n.Model.Act, ops.Linear(n.Weights, up, h)))
+	}
+	h = Mul(ops.Activation(n.Model.Act, ops.Linear(n.Weights, gate, h)), ops.Linear(n.Weights, up, h))
+	return ops.Linear(n.Weights, down, h)
 }
 
 func (n Net) logits(x *Node) *Node {
-	g := x.Graph()
-	x = ops.RMSNorm(x, n.Weights.Weight(g, n.Model.FinalNorm()), n.Model.NormEps)
-	head := n.Model.Head()
-	if n.Model.Tied {
-		head = n.Model.Embedding()
+	m := n.Model
+	x = ops.Norm(n.Weights, m.FinalNorm(), x, m.Norm, m.NormEps)
+	var y *Node
+	if m.Tied {
+		y = ops.Project(x, n.Weights.Weight(x.Graph(), m.Embedding()))
+	} else {
+		y = ops.Linear(n.Weights, m.Head(), x)
 	}
-	return ops.Project(x, n.Weights.Weight(g, head))
+	if m.LogitScale != 0 {
+		y = MulScalar(y, m.LogitScale)
+	}
+	if c := m.LogitSoftcap; c > 0 {
+		y = MulScalar(Tanh(DivScalar(y, c)), c)
+	}
+	return y
 }

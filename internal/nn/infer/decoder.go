@@ -10,7 +10,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn"
-	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
 // Decoder computes the logits of a model. It is for one goroutine.
@@ -115,19 +114,21 @@ func (d *Decoder) prefillFor(capacity int) (*model.Exec, error) {
 	return exec, nil
 }
 
-// buildStep is the graph of one token: in are its ids, the rotary tables of its
-// position, the number of tokens before it, and the states.
+// buildStep is the graph of one token: in are its ids, the number of tokens before it,
+// the rotary tables of its position, and the states.
 func (d *Decoder) buildStep(in []*graph.Node) []*graph.Node {
 	m := d.Net.Model
-	states, rest, capacity := make([][]*graph.Node, m.Layers), in[4:], 0
+	ids, seen, in := in[0], in[1], in[2:]
+	rotations, rest := d.rotations(in)
+	states, capacity := make([][]*graph.Node, m.Layers), 0
 	for i, mixer := range m.Mixers {
-		n := len(mixer.State(m, 0))
+		n := len(mixer.State(m.At(i), 0))
 		states[i], rest = rest[:n], rest[n:]
 		if mixer.Grows() {
 			capacity = states[i][0].Shape().Dim(2)
 		}
 	}
-	logits, next := d.Net.Step(in[0], ops.Rotation{Cos: in[1], Sin: in[2]}, in[3], capacity, states)
+	logits, next := d.Net.Step(ids, rotations, seen, capacity, states)
 	return append([]*graph.Node{logits}, slices.Concat(next...)...)
 }
 

@@ -119,7 +119,7 @@ func TestLiveWeights(t *testing.T) {
 		return out
 	}
 	before := logits()
-	name := net.Model.FinalNorm()
+	name := net.Model.FinalNorm() + ".weight"
 	if err := net.Weights.(*nn.Params).Set(name, []int{net.Model.Hidden}, make([]float32, net.Model.Hidden)); err != nil {
 		t.Fatal(err)
 	}

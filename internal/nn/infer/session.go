@@ -8,8 +8,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-
-	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
 
 // roundTo is what capacities are rounded up to, so that requests of about the same
@@ -30,8 +28,8 @@ type Session struct {
 func (d *Decoder) Start(batch, capacity int) *Session {
 	s := &Session{d: d, batch: batch, capacity: roundUp(capacity)}
 	m := d.Net.Model
-	for _, mixer := range m.Mixers {
-		for _, state := range mixer.State(m, s.capacity) {
+	for i, mixer := range m.Mixers {
+		for _, state := range mixer.State(m.At(i), s.capacity) {
 			dims := append([]int{batch}, state.Shape...)
 			s.states = append(s.states, tensors.FromShape(shapes.Make(dtypes.Float32, dims...)))
 		}
@@ -85,14 +83,10 @@ func (s *Session) Step(ids []int) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token %d: %w", s.seen, err)
 	}
-	rope := s.d.Net.Model.Rope
-	cos, sin := ops.RotaryTable(rope, s.seen, 1)
-	args := []any{
+	args := append([]any{
 		tensors.FromFlatDataAndDimensions(row, s.batch, 1),
-		tensors.FromFlatDataAndDimensions(cos, 1, rope.Dim/2),
-		tensors.FromFlatDataAndDimensions(sin, 1, rope.Dim/2),
 		tensors.FromScalar(int32(s.seen)),
-	}
+	}, s.d.tables(s.seen)...)
 	for _, state := range s.states {
 		donated, err := graph.DonateTensorBuffer(state, s.d.Backend, 0)
 		if err != nil {

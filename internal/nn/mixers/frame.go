@@ -30,16 +30,13 @@ type framed struct {
 // next one is in conv, empty for a mixer that has none.
 func (l Layer) inputs(x, past *Node) framed {
 	m := l.Model
-	q, k, v := l.Linear("q_proj", x), l.Linear("k_proj", x), l.Linear("v_proj", x)
+	q, k, v := l.Queries(x), l.Keys(x), l.Values(x)
 	parts, conv := l.mixed(x, past, v, k, q)
 	f := framed{
 		v: headsFirst(parts[0], m.KVHeads), k: headsFirst(parts[1], m.KVHeads), q: headsFirst(parts[2], m.Heads),
 		conv: conv, projected: k,
 	}
-	f.q, f.k = l.normed("q", f.q), l.normed("k", f.k)
-	if l.Mixer.Bool("rope") {
-		f.q, f.k = l.Rotation.Apply(f.q), l.Rotation.Apply(f.k)
-	}
+	f.q, f.k = l.turned(l.normed("q", f.q), l.normed("k", f.k))
 	return f
 }
 

@@ -88,12 +88,12 @@ func (gla) window(l Layer, f framed, from State) (near *Node, next []*Node) {
 	w, seen := l.Mixer.Window(), from.seen(f.q.Graph())
 	q, k, v := scan.Swap(f.q), scan.Swap(f.k), scan.Swap(f.v)
 	if !l.Mixer.Bool("rope") {
-		q, k = l.Rotation.Apply(q), l.Rotation.Apply(k)
+		q, k = l.Rotation.Queries(q), l.Rotation.Apply(k)
 	}
 	keys, _ := remembered(from.tensor(1), k, 0, w, seen)
 	values, _ := remembered(from.tensor(2), v, 0, w, seen)
 	t := q.Shape().Dim(2)
-	a := attention{scale: 1 / math.Sqrt(float64(l.Model.HeadDim))}
+	a := attention{scale: l.Model.Scale(l.Index)}
 	near = scan.Swap(a.banded(l.blocks(t, w), q, [2]*Node{}, keys, values, seen))
 	return near, []*Node{windowState(keys, nil, t), windowState(values, nil, t)}
 }

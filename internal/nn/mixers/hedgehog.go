@@ -1,7 +1,6 @@
 package mixers
 
 import (
-	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -73,7 +72,8 @@ func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
 
 // tokens are the inputs of a call and what its window still holds of those before.
 type tokens struct {
-	w, n int // window and sinks
+	w, n  int     // window and sinks
+	scale float64 // of the scores in the window
 
 	q            *Node   // [H, B, T, D]
 	keys, values *Node   // [G, B, w+T, D], [G, B, w+T, D+1]; see inputs
@@ -94,7 +94,7 @@ func (hedgehog) inputs(l Layer, x *Node, from State) tokens {
 	}
 	f := l.inputs(x, past)
 	t := tokens{
-		w: l.Mixer.Int("window"), n: l.Mixer.Int("sinks"),
+		w: l.Mixer.Int("window"), n: l.Mixer.Int("sinks"), scale: l.Model.Scale(l.Index),
 		q: f.q, keys: f.k, values: scan.AppendOne(f.v), conv: f.conv,
 	}
 	if t.w == 0 {
@@ -139,7 +139,7 @@ func (h hedgehog) window(c scan.Blocks, t tokens, from State) *Node {
 // and the bias [N, C, n+w+C] leaves: [H, B, N, C, D+1].
 func (hedgehog) near(c scan.Blocks, q *Node, t tokens, bias *Node) *Node {
 	r := q.Shape().Dim(0) / t.keys.Shape().Dim(0)
-	q = MulScalar(q, 1/math.Sqrt(float64(q.Shape().Dim(3))))
+	q = MulScalar(q, t.scale)
 	keys := scan.PerQuery(reach(c, t.firstKeys, t.keys, t.w), r)
 	values := scan.PerQuery(reach(c, t.firstValues, t.values, t.w), r)
 	scores := Add(ops.ABt(c.Cut(q), keys), ExpandLeftToRank(bias, 5))

@@ -73,7 +73,7 @@ func (m mamba2) inputs(l Layer, x *Node, from State) (framed, scan.Inputs) {
 // that groups of heads share; both come out for every head, [H, B, T, N].
 func (mamba2) grouped(l Layer, x, past *Node) framed {
 	g := l.Mixer.Int("groups")
-	parts, conv := l.mixed(x, past, l.Linear("v_proj", x), l.Linear("mixer.B_proj", x), l.Linear("mixer.C_proj", x))
+	parts, conv := l.mixed(x, past, l.Values(x), l.Linear("mixer.B_proj", x), l.Linear("mixer.C_proj", x))
 	perHead := func(u *Node) *Node { return scan.PerQuery(u, l.Model.Heads/g) }
 	return framed{
 		v:    headsFirst(parts[0], l.Model.KVHeads),

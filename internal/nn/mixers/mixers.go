@@ -68,7 +68,8 @@ func (s State) seen(g *Graph) *Node {
 
 // Layer is the place in which a mixer stands.
 type Layer struct {
-	Model   *arch.Model
+	Model   *arch.Model // as the layer sees it, of [arch.Model.At]
+	Index   int         // which layer, from 0
 	Mixer   arch.Mixer
 	Prefix  string // of the layer's attention tensors, without a final dot
 	Weights ops.Weights
@@ -99,13 +100,44 @@ func (l Layer) Tensor(g *Graph, name string) *Node {
 	return l.Weights.Weight(g, l.Prefix+"."+name)
 }
 
-// Heads projects x and splits the result: queries [B, H, T, D], keys and values
+// Queries are the teacher's, [B, T, H·D]: projected, cut and normed as its attention
+// does, not turned. Keys and Values are alike, [B, T, G·D].
+func (l Layer) Queries(x *Node) *Node {
+	q, _ := l.Model.QKNorms(l.Index)
+	return ops.QKNorm(l.Weights, q, l.projected("q_proj", x), l.Model.QKNorm, l.Model.Heads, l.Model.NormEps)
+}
+
+// Keys are what [Layer.Queries] says.
+func (l Layer) Keys(x *Node) *Node {
+	_, k := l.Model.QKNorms(l.Index)
+	return ops.QKNorm(l.Weights, k, l.projected("k_proj", x), l.Model.QKNorm, l.Model.KVHeads, l.Model.NormEps)
+}
+
+// Values are what [Layer.Queries] says.
+func (l Layer) Values(x *Node) *Node { return l.projected("v_proj", x) }
+
+func (l Layer) projected(module string, x *Node) *Node {
+	y := l.Linear(module, x)
+	if c := l.Model.ClipQKV; c > 0 {
+		y = MaxScalar(MinScalar(y, c), -c)
+	}
+	return y
+}
+
+// Heads splits what the teacher projects: queries [B, H, T, D], keys and values
 // [B, G, T, D], without positions.
 func (l Layer) Heads(x *Node) (q, k, v *Node) {
 	m := l.Model
-	return ops.SplitHeads(l.Linear("q_proj", x), m.Heads),
-		ops.SplitHeads(l.Linear("k_proj", x), m.KVHeads),
-		ops.SplitHeads(l.Linear("v_proj", x), m.KVHeads)
+	return ops.SplitHeads(l.Queries(x), m.Heads), ops.SplitHeads(l.Keys(x), m.KVHeads), ops.SplitHeads(l.Values(x), m.KVHeads)
+}
+
+// turned rotates queries and keys, with heads and batch in either order, to their
+// positions, if the mixer's rope is on.
+func (l Layer) turned(q, k *Node) (*Node, *Node) {
+	if !l.Mixer.Bool("rope") {
+		return q, k
+	}
+	return l.Rotation.Queries(q), l.Rotation.Apply(k)
 }
 
 // mixers is fixed at compile time: the whole list is readable in one place.

@@ -2,7 +2,6 @@ package mixers
 
 import (
 	"cmp"
-	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -66,15 +65,12 @@ func (s softmax) Step(l Layer, x *Node, from State) (*Node, State) {
 // inputs returns queries [B, H, T, D], keys and values [B, G, T, D].
 func (softmax) inputs(l Layer, x *Node) (q, k, v *Node) {
 	q, k, v = l.Heads(x)
-	q, k = l.normed("q", q), l.normed("k", k)
-	if l.Mixer.Bool("rope") {
-		q, k = l.Rotation.Apply(q), l.Rotation.Apply(k)
-	}
+	q, k = l.turned(l.normed("q", q), l.normed("k", k))
 	return q, k, v
 }
 
 func (softmax) attention(l Layer, g *Graph) attention {
-	a := attention{scale: 1 / math.Sqrt(float64(l.Model.HeadDim)), softcap: l.Mixer.Number("softcap")}
+	a := attention{scale: l.Model.Scale(l.Index), softcap: cmp.Or(l.Mixer.Number("softcap"), l.Model.Softcap)}
 	if l.Mixer.Bool("sink_logit") {
 		a.sink = l.Tensor(g, "mixer.sink_logits")
 	}

@@ -8,23 +8,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
 
 // Load reads a model folder into a store that lasts as long as the test.
 func Load(tb testing.TB, dir string) (nn.Net, *nn.Store) {
 	tb.Helper()
-	folder, err := checkpoints.Open(dir)
+	folder, err := pretrained.Open(dir)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = folder.Close() }() // read only
-	m, err := arch.Describe(folder.Config().Bytes())
-	if err != nil {
-		tb.Fatal(err)
-	}
+	m := folder.Model
 	store := nn.NewStore()
 	tb.Cleanup(store.Finalize)
 	params, err := nn.LoadParams(store, "model", folder, m, nil)

@@ -67,21 +67,6 @@ func Project(x, w *Node) *Node {
 	return Reshape(y, append(append([]int{}, dims[:len(dims)-1]...), w.Shape().Dim(0))...)
 }
 
-// RMSNorm computes x / sqrt(mean(x²) + eps) · weight over the last axis, in
-// fp32. Written with Sqrt and Div because Rsqrt has no gradient.
-//
-//	x       [..., E]
-//	weight  [E]
-//
-// Source: Zhang & Sennrich 2019, arXiv:1910.07467.
-func RMSNorm(x, weight *Node, eps float64) *Node {
-	ms := ReduceAndKeep(Square(x), ReduceMean, -1)
-	return Mul(Div(x, Sqrt(AddScalar(ms, eps))), ExpandLeftToRank(weight, x.Rank()))
-}
-
-// SiLU computes x·sigmoid(x).
-func SiLU(x *Node) *Node { return Mul(x, Sigmoid(x)) }
-
 // SplitHeads turns [B, T, H·D] into [B, H, T, D].
 func SplitHeads(x *Node, heads int) *Node {
 	b, t, c := x.Shape().Dim(0), x.Shape().Dim(1), x.Shape().Dim(2)

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -8,16 +9,20 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
 
-// Rotation holds the rotary tables of the positions at hand, one row per token.
+// Rotation holds the rotary tables of the positions at hand, one row per token. The
+// zero value turns nothing.
 type Rotation struct {
 	Cos, Sin *Node // [T, Dim/2], or [B, T, Dim/2] where sequences differ in their positions
 	// Interleaved pairs dimension 2i with 2i+1 instead of i with i+Dim/2.
 	Interleaved bool
+	// Query is what the query of each position is multiplied by, [T]; nil: nothing.
+	Query *Node
 }
 
-// RotaryTable computes cos and sin of position·theta^(-2i/Dim) for n positions
-// from first on, on the host in float64: a graph that works them out in a
-// narrower type is off by whole radians after a few thousand tokens.
+// RotaryTable computes cos and sin of position·frequency, times the rope's amplitude,
+// for n positions from first on, on the host in float64: a graph that works them out
+// in a narrower type is off by whole radians after a few thousand tokens. Where
+// frequencies depend on the length of the sequence, it ends with these positions.
 //
 // Each result is [n, Dim/2] in row order.
 //
@@ -25,22 +30,49 @@ type Rotation struct {
 func RotaryTable(r arch.Rope, first, n int) (cos, sin []float32) {
 	half := r.Dim / 2
 	cos, sin = make([]float32, n*half), make([]float32, n*half)
+	frequencies, amplitude := r.Frequencies(first+n), cmp.Or(r.Amplitude, 1)
 	for t := range n {
-		for i := range half {
-			angle := float64(first+t) * math.Pow(r.Theta, -2*float64(i)/float64(r.Dim))
-			cos[t*half+i], sin[t*half+i] = float32(math.Cos(angle)), float32(math.Sin(angle))
+		for i, f := range frequencies {
+			s, c := math.Sincos(float64(first+t) * f)
+			cos[t*half+i], sin[t*half+i] = float32(amplitude*c), float32(amplitude*s)
 		}
 	}
 	return cos, sin
 }
 
+// QueryTable computes what the queries of n positions from first on are multiplied
+// by, [n].
+func QueryTable(r arch.Rope, first, n int) []float32 {
+	scales := make([]float32, n)
+	for t := range scales {
+		scales[t] = float32(r.QueryScale(first + t))
+	}
+	return scales
+}
+
 // ConstRotation puts the tables of positions 0 … n-1 into the graph.
 func ConstRotation(g *Graph, r arch.Rope, n int) Rotation {
 	cos, sin := RotaryTable(r, 0, n)
-	return Rotation{
-		Cos: Reshape(Const(g, cos), n, r.Dim/2),
-		Sin: Reshape(Const(g, sin), n, r.Dim/2),
+	tables := Rotation{
+		Cos:         Reshape(Const(g, cos), n, r.Dim/2),
+		Sin:         Reshape(Const(g, sin), n, r.Dim/2),
+		Interleaved: r.Interleaved,
 	}
+	if r.Beta != 0 {
+		tables.Query = Const(g, QueryTable(r, 0, n))
+	}
+	return tables
+}
+
+// Queries turns queries, and scales them where positions ask for it.
+//
+//	q, out  [B, H, T, D]
+func (r Rotation) Queries(q *Node) *Node {
+	q = r.Apply(q)
+	if r.Query == nil {
+		return q
+	}
+	return Mul(q, Reshape(r.Query, 1, 1, -1, 1))
 }
 
 // Apply rotates the first Dim dimensions of every head: the pair (x_i, x_{i+Dim/2})
@@ -49,6 +81,9 @@ func ConstRotation(g *Graph, r arch.Rope, n int) Rotation {
 //
 //	x, out  [B, H, T, D]
 func (r Rotation) Apply(x *Node) *Node {
+	if r.Cos == nil {
+		return x
+	}
 	dims, half := x.Shape().Dimensions, r.Cos.Shape().Dim(-1)
 	cos, sin := overHeads(r.Cos), overHeads(r.Sin)
 	a, b := Span(x, 3, 0, half), Span(x, 3, half, 2*half)

@@ -49,21 +49,23 @@ type config struct {
 	NoRopeLayers    []int           `json:"no_rope_layers"`
 	NoRopeInterval  *int            `json:"no_rope_layer_interval"`
 
-	QueryScalar       *float64 `json:"query_pre_attn_scalar"`
-	AttentionSoftcap  *float64 `json:"attn_logit_softcapping"`
-	LogitSoftcap      *float64 `json:"final_logit_softcapping"`
-	AttentionScale    *float64 `json:"attention_multiplier"`
-	EmbeddingScale    *float64 `json:"embedding_multiplier"`
-	ResidualScale     *float64 `json:"residual_multiplier"`
-	LogitsDivisor     *float64 `json:"logits_scaling"`
-	LogitScale        *float64 `json:"logit_scale"`
-	ClipQKV           *float64 `json:"clip_qkv"`
-	ParallelResidual  bool     `json:"use_parallel_residual"`
-	QKNorm            bool     `json:"qk_norm"` // use_qk_norm, qk_layernorm
-	DepthScale        bool     `json:"scale_attn_by_inverse_layer_idx"`
-	ScaleAttention    *bool    `json:"scale_attn_weights"`
-	AttentionOutBias  bool     `json:"attention_out_bias"`
-	Experts           *int     `json:"num_local_experts"`
+	QueryScalar      *float64 `json:"query_pre_attn_scalar"`
+	AttentionSoftcap *float64 `json:"attn_logit_softcapping"`
+	LogitSoftcap     *float64 `json:"final_logit_softcapping"`
+	AttentionScale   *float64 `json:"attention_multiplier"`
+	EmbeddingScale   *float64 `json:"embedding_multiplier"`
+	ResidualScale    *float64 `json:"residual_multiplier"`
+	LogitsDivisor    *float64 `json:"logits_scaling"`
+	LogitScale       *float64 `json:"logit_scale"`
+	ClipQKV          *float64 `json:"clip_qkv"`
+	ParallelResidual bool     `json:"use_parallel_residual"`
+	QKNorm           bool     `json:"qk_norm"` // use_qk_norm, qk_layernorm
+	DepthScale       bool     `json:"scale_attn_by_inverse_layer_idx"`
+	ScaleAttention   *bool    `json:"scale_attn_weights"`
+	AttentionOutBias bool     `json:"attention_out_bias"`
+	Experts          *int     `json:"num_local_experts"`
+	Bidirectional    bool     `json:"use_bidirectional_attention"`
+	CrossAttention   bool     `json:"add_cross_attention"`
 
 	// What the family's row says about reading it.
 	interleaved, partial, longrope bool
@@ -129,9 +131,7 @@ func (f family) normalise(raw map[string]json.RawMessage) error {
 	}
 	for theirs, ours := range f.spelling {
 		if value, ok := raw[theirs]; ok {
-			if _, both := raw[ours]; !both {
-				raw[ours] = value
-			}
+			raw[ours] = value
 		}
 	}
 	for key, value := range f.defaults {

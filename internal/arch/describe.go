@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -122,7 +123,7 @@ func describeLayers(c *config, m *Model) error {
 	if m.Positions > 0 {
 		return nil // learned, and nothing turns
 	}
-	if m.Rope, err = c.rope(m, "full_attention", c.Theta, or(c.row.theta, 1e4)); err != nil {
+	if m.Rope, err = c.rope(m, "full_attention", c.Theta, cmp.Or(c.row.theta, 1e4)); err != nil {
 		return err
 	}
 	local := m.Rope

@@ -23,11 +23,11 @@ type family struct {
 	defaults keys              // values of keys that are absent
 	wideFFN  bool              // an MLP four times as wide as the model where the config does not say
 
-	theta       *float64 // rope_theta when it is absent; nil: 10000
-	localTheta  float64  // of windowed layers, where they have a rope of their own
-	interleaved bool     // Rope.Interleaved
-	partial     bool     // partial_rotary_factor counts
-	longrope    bool     // rope_type yarn means longrope
+	theta       float64 // rope_theta when it is absent; 0: 10000
+	localTheta  float64 // of windowed layers, where they have a rope of their own
+	interleaved bool    // Rope.Interleaved
+	partial     bool    // partial_rotary_factor counts
+	longrope    bool    // rope_type yarn means longrope
 
 	// window says which layers have the config's sliding_window; nil: none has. With
 	// listed, layer_types overrules it.
@@ -52,10 +52,33 @@ func (k keys) with(more keys) keys {
 // families is keyed by the first entry of config.json's "architectures". It is fixed
 // at compile time; the rows stand in the files of their groups.
 var families = map[string]family{
-	"LlamaForCausalLM":   llama,
-	"MistralForCausalLM": mistral,
-	"Qwen2ForCausalLM":   qwen2,
-	"Qwen3ForCausalLM":   qwen3,
+	"CohereForCausalLM":              cohere,
+	"Exaone4ForCausalLM":             exaone4,
+	"GPT2LMHeadModel":                gpt2,
+	"GPTNeoXForCausalLM":             gptNeoX,
+	"Gemma2ForCausalLM":              gemma2,
+	"Gemma3ForCausalLM":              gemma3,
+	"Gemma3ForConditionalGeneration": gemma3Wrapped,
+	"GemmaForCausalLM":               gemma,
+	"Glm4ForCausalLM":                glm4,
+	"GraniteForCausalLM":             granite,
+	"HeliumForCausalLM":              helium,
+	"LlamaForCausalLM":               llama,
+	"Ministral3ForCausalLM":          ministral3,
+	"MinistralForCausalLM":           ministral,
+	"MistralForCausalLM":             mistral,
+	"NemotronForCausalLM":            nemotron,
+	"Olmo2ForCausalLM":               olmo2,
+	"Olmo3ForCausalLM":               olmo3,
+	"OlmoForCausalLM":                olmo,
+	"Phi3ForCausalLM":                phi3,
+	"PhiForCausalLM":                 phi,
+	"Qwen2ForCausalLM":               qwen2,
+	"Qwen3ForCausalLM":               qwen3,
+	"SeedOssForCausalLM":             seedOSS,
+	"SmolLM3ForCausalLM":             smolLM3,
+	"StableLmForCausalLM":            stableLM,
+	"Starcoder2ForCausalLM":          starCoder2,
 }
 
 // Families returns the supported architectures, sorted.

@@ -32,7 +32,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TESTFLAGS ?=
 PKG ?= ./...
 
-.PHONY: help build demo test check vet lint bench golden golden-mixers clean
+.PHONY: help build demo test check vet lint bench golden golden-mixers golden-families clean
 
 help:
 	@echo 'make demo     convert and train the built-in teacher, start to end (under 3 minutes)'
@@ -42,6 +42,7 @@ help:
 	@echo 'make bench    run the benchmarks and print what mixers cost; TORCH=PYTHON compares'
 	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
 	@echo 'make golden-mixers   recompute the witnesses of the mixers with other people'"'"'s code, in Python'
+	@echo 'make golden-families   remake a tiny checkpoint of each family with transformers, in Python'
 
 build:
 	$(GO) build -o bin/ ./cmd/linearize
@@ -76,6 +77,12 @@ golden-mixers:
 	python3 -m venv .cache/golden
 	.cache/golden/bin/pip install --quiet -r tools/golden/requirements.txt
 	.cache/golden/bin/python -B tools/golden/mixers.py
+	rm -rf .cache/golden
+
+golden-families:
+	python3 -m venv .cache/golden
+	.cache/golden/bin/pip install --quiet -r tools/golden/requirements.txt
+	.cache/golden/bin/python -B tools/golden/families.py
 	rm -rf .cache/golden
 
 clean:

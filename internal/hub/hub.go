@@ -1,0 +1,141 @@
+// Package hub finds a model for the word that a user gives for it: a folder, or
+// the id of a Hugging Face repository, as org/name or org/name@revision.
+//
+// [Resolve] is the one call: it returns a folder that is ready to be opened. A
+// repository is looked up in Hugging Face's own cache first, and no request is made
+// for what lies there whole; what is missing is downloaded into the cache, in the
+// layout that Python's huggingface_hub reads and writes:
+//
+//	models--org--name/blobs/<etag>               contents, by sha256 (LFS) or git's sha1
+//	models--org--name/refs/<revision>            the commit that a branch or tag stood at
+//	models--org--name/snapshots/<commit>/<file>  relative links to blobs
+//	models--org--name/.no_exist/<commit>/<file>  files known not to be there
+//	.locks/models--org--name/<etag>.lock         held while a blob is written
+//
+// [FromEnv] reads the variables that huggingface_hub reads. Only the files that make
+// up a model are fetched (see [Options.SkipWeights]); every one is held against its
+// hash before it gets its name. A download that was cut off stays in
+// blobs/<etag>.incomplete and goes on from there.
+//
+// # Limits
+//
+// Only repositories of models, only files at their top, only weights in safetensors.
+// A branch that is cached whole is not asked for again: to follow it, name a commit or
+// run hf download. A file above 50 GB is not served over plain HTTP by huggingface.co.
+//
+// # Compatibility
+//
+// Both directions are held against huggingface_hub 2.4.0 (tools/golden/hub.py).
+// Where a file system has no links the snapshot holds the file itself, as there.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Options say where models come from. [FromEnv] fills all but the last four.
+type Options struct {
+	Cache     string // folder of the cache
+	Endpoint  string // "https://huggingface.co" or a mirror of it
+	Token     string // sent to the endpoint and nowhere else
+	TokenFile string // read for a token when Token is empty; it need not exist
+	Offline   bool   // make no request at all
+
+	SkipWeights bool                    // config, tokenizer and the like are enough
+	UserAgent   string                  // how requests introduce themselves
+	Progress    func(done, total int64) // bytes of the download; calls do not overlap
+
+	pause func(context.Context, time.Duration) error // instead of sleeping, in tests
+}
+
+// Resolve returns the folder of a model and, when it comes from the hub, what it is.
+//
+// A path stays as it is, with a zero Ref: what exists, what begins with a dot, a slash
+// or a tilde, what has not the form of a repository id, and a name without revision in
+// a folder that exists here while the cache knows no such repository: rather a typing
+// error than a model, and nobody else's business.
+func Resolve(ctx context.Context, arg string, o Options) (dir string, ref Ref, err error) {
+	ref, ok := Parse(arg)
+	if !ok || isPath(arg) {
+		return arg, Ref{}, nil
+	}
+	c := cacheOf(o.Cache, ref.Repo)
+	if !strings.Contains(arg, "@") && isDir(filepath.Dir(arg)) && !isDir(c.dir) {
+		return "", Ref{}, &hinted{
+			fmt.Errorf("open %s: no such folder in %s", arg, filepath.Dir(arg)),
+			"for the model of that name on the hub write " + ref.Repo + "@" + defaultRevision,
+		}
+	}
+	dir, ref.Commit, err = resolve(ctx, c, ref, o)
+	if err != nil {
+		return "", Ref{}, fmt.Errorf("find %s: %w", arg, err)
+	}
+	return dir, ref, nil
+}
+
+func resolve(ctx context.Context, c cache, ref Ref, o Options) (dir, commit string, err error) {
+	commit = c.commit(ref.Revision)
+	var here state
+	if commit != "" {
+		if here, err = c.state(commit, o.SkipWeights); err != nil {
+			return "", "", err
+		}
+		if here.complete() {
+			return c.snapshot(commit), commit, nil
+		}
+	}
+	if o.Offline {
+		return offline(c, ref, commit, here)
+	}
+	got, err := fetch(ctx, c, ref, o)
+	if commit != "" && here.usable() && isRefusal(err) {
+		return c.snapshot(commit), commit, nil // nothing is known to be missing
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return c.snapshot(got), got, nil
+}
+
+// isRefusal tells errors of the hub, and of the way there, from those on this side.
+func isRefusal(err error) bool {
+	_, network := errors.AsType[*networkError](err)
+	_, status := errors.AsType[*statusError](err)
+	return network || status || errors.Is(err, ErrNotFound) || errors.Is(err, ErrAccess)
+}
+
+// offline makes do with what the cache has.
+func offline(c cache, ref Ref, commit string, here state) (string, string, error) {
+	const hint = "run it once without --offline and HF_HUB_OFFLINE, or give a folder"
+	switch {
+	case commit == "":
+		return "", "", &hinted{fmt.Errorf("revision %q is %w in %s", ref.Revision, ErrNotCached, c.dir), hint}
+	case !isDir(c.snapshot(commit)):
+		return "", "", &hinted{fmt.Errorf("commit %s is %w in %s", commit, ErrNotCached, c.dir), hint}
+	case !here.usable():
+		return "", "", &hinted{
+			fmt.Errorf("%s is %w in %s", strings.Join(here.missing, ", "), ErrNotCached, c.snapshot(commit)), hint,
+		}
+	}
+	return c.snapshot(commit), commit, nil
+}
+
+// isPath tells whether a word that could name a repository names something here.
+func isPath(arg string) bool {
+	if strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "~") || filepath.IsAbs(arg) {
+		return true
+	}
+	_, err := os.Lstat(arg)
+	return err == nil
+}
+
+func isDir(path string) bool {
+	stat, err := os.Stat(path)
+	return err == nil && stat.IsDir()
+}

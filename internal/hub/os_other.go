@@ -1,0 +1,16 @@
+//go:build !linux && !darwin && !freebsd
+
+package hub
+
+import (
+	"context"
+	"errors"
+)
+
+// lockFile has no lock to take here: two processes may download the same file.
+func lockFile(context.Context, string) (unlock func(), err error) { return func() {}, nil }
+
+// freeBytes is not known here.
+func freeBytes(string) (int64, bool) { return 0, false }
+
+func isDiskFull(err error) bool { return errors.Is(err, errNoSpace) }

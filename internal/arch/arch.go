@@ -41,8 +41,9 @@ type Model struct {
 type layerShape struct {
 	rope   Rope
 	window int // newest keys that the layer's own attention sees; 0: all
-	// heads stand in place of the model's where they are given: layers of native hybrids.
-	heads, kvHeads, headDim int
+	// linear is the family's own mixer of a linear layer, with heads of its own; its
+	// spec is empty in other layers.
+	linear linearLayer
 }
 
 // Weight is one tensor that a model has.
@@ -70,8 +71,9 @@ func (m *Model) At(i int) *Model {
 	}
 	at, own := *m, m.layers[i]
 	at.Rope = own.rope
-	if own.heads > 0 {
-		at.Heads, at.KVHeads, at.HeadDim = own.heads, own.kvHeads, own.headDim
+	if own.linear.spec != "" {
+		at.Heads, at.KVHeads, at.HeadDim = own.linear.heads, own.linear.heads, own.linear.headDim
+		at.Bias, at.QKNorm, at.ClipQKV = Bias{}, QKNorm{}, 0
 	}
 	return &at
 }

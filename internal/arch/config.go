@@ -67,6 +67,24 @@ type config struct {
 	Bidirectional    bool     `json:"use_bidirectional_attention"`
 	CrossAttention   bool     `json:"add_cross_attention"`
 
+	// Of native hybrids.
+	PositionType     string          `json:"position_embedding_type"`
+	FullInterval     int             `json:"full_attention_interval"`
+	MambaHeads       int             `json:"mamba_n_heads"`
+	MambaHeadDim     json.RawMessage `json:"mamba_d_head"` // a number or "auto"
+	MambaGroups      int             `json:"mamba_n_groups"`
+	MambaState       int             `json:"mamba_d_state"`
+	MambaConv        int             `json:"mamba_d_conv"`
+	MambaExpand      int             `json:"mamba_expand"`
+	MambaConvBias    bool            `json:"mamba_conv_bias"`
+	MambaProjBias    bool            `json:"mamba_proj_bias"`
+	TimeStepLimit    json.RawMessage `json:"time_step_limit"`
+	LinearConv       int             `json:"linear_conv_kernel_dim"`
+	LinearKeyDim     int             `json:"linear_key_head_dim"`
+	LinearValueDim   int             `json:"linear_value_head_dim"`
+	LinearKeyHeads   int             `json:"linear_num_key_heads"`
+	LinearValueHeads int             `json:"linear_num_value_heads"`
+
 	// What the family's row says about reading it.
 	interleaved, partial, longrope bool
 	row                            family

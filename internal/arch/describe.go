@@ -123,6 +123,10 @@ func describeLayers(c *config, m *Model) error {
 	if m.Positions > 0 {
 		return nil // learned, and nothing turns
 	}
+	linear, err := c.linearLayers(m)
+	if err != nil {
+		return err
+	}
 	if m.Rope, err = c.rope(m, "full_attention", c.Theta, cmp.Or(c.row.theta, 1e4)); err != nil {
 		return err
 	}
@@ -132,7 +136,13 @@ func describeLayers(c *config, m *Model) error {
 			return err
 		}
 	}
-	if !slices.Contains(windowed, true) && !slices.Contains(positioned, false) {
+	var own linearLayer
+	if slices.Contains(linear, true) {
+		if own, err = c.row.linear(c, m); err != nil {
+			return err
+		}
+	}
+	if own.spec == "" && !slices.Contains(windowed, true) && !slices.Contains(positioned, false) {
 		return nil
 	}
 	m.layers = make([]layerShape, m.Layers)
@@ -148,17 +158,16 @@ func describeLayers(c *config, m *Model) error {
 		if windowed[i] {
 			m.layers[i].window = *c.Window
 		}
+		if linear[i] {
+			m.layers[i].linear = own
+		}
 	}
 	return nil
 }
 
 func describeMixers(m *Model, c *config) ([]Mixer, error) {
 	if c.ModelType != StudentType {
-		mixers := make([]Mixer, m.Layers)
-		for i := range mixers {
-			mixers[i] = m.Native(i)
-		}
-		return mixers, nil
+		return teacherMixers(m)
 	}
 	if len(c.Mixers) != m.Layers {
 		return nil, fmt.Errorf("config.json: mixers has %d entries, want one for each of the %d layers", len(c.Mixers), m.Layers)
@@ -169,6 +178,26 @@ func describeMixers(m *Model, c *config) ([]Mixer, error) {
 		}
 	}
 	return c.Mixers, nil
+}
+
+// teacherMixers are those of a family's own layers.
+func teacherMixers(m *Model) ([]Mixer, error) {
+	mixers := make([]Mixer, m.Layers)
+	for i := range mixers {
+		mixers[i] = m.Native(i)
+		if m.layers == nil || m.layers[i].linear.spec == "" {
+			continue
+		}
+		x, err := ParseMixer(m.layers[i].linear.spec)
+		if err == nil {
+			err = x.Check(m.At(i))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("config.json: layer %d: %w", i, err)
+		}
+		mixers[i] = x
+	}
+	return mixers, nil
 }
 
 // TokenIDs reads what config files write where there may be several ids: an id, a

@@ -35,6 +35,8 @@ type family struct {
 	listed bool
 	// turns says in which layers queries and keys turn; nil: in all.
 	turns func(c *config, layer int, windowed bool) (bool, error)
+	// linear says what the linear layers of the family are; nil: there are none.
+	linear func(c *config, m *Model) (linearLayer, error)
 	// describe sets what the fields above cannot say; nil: nothing.
 	describe func(c *config, m *Model) error
 }
@@ -62,6 +64,7 @@ var families = map[string]family{
 	"GemmaForCausalLM":               gemma,
 	"Glm4ForCausalLM":                glm4,
 	"GraniteForCausalLM":             granite,
+	"GraniteMoeHybridForCausalLM":    graniteHybrid,
 	"HeliumForCausalLM":              helium,
 	"LlamaForCausalLM":               llama,
 	"Ministral3ForCausalLM":          ministral3,
@@ -75,6 +78,7 @@ var families = map[string]family{
 	"PhiForCausalLM":                 phi,
 	"Qwen2ForCausalLM":               qwen2,
 	"Qwen3ForCausalLM":               qwen3,
+	"Qwen3_5ForCausalLM":             qwen35,
 	"SeedOssForCausalLM":             seedOSS,
 	"SmolLM3ForCausalLM":             smolLM3,
 	"StableLmForCausalLM":            stableLM,

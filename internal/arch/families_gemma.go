@@ -59,7 +59,11 @@ var gemma3 = family{
 	localTheta: 1e4,
 	window:     func(c *config, layer int) (bool, error) { return c.slides(layer, 6) },
 	listed:     true,
-	describe:   gemmaScales,
+	describe: func(c *config, m *Model) error {
+		err := gemmaScales(c, m)
+		m.Softcap = 0 // its class reads attn_logit_softcapping and makes nothing of it
+		return err
+	},
 }
 
 // gemma3Wrapped is the language model of a folder that could hold a vision tower, too.

@@ -32,8 +32,10 @@ type storage struct {
 type fused struct {
 	module     string
 	of         []string
-	perHead    bool // the rows of each are cut into one run per group of heads, and the runs take turns
-	transposed bool // the weight is stored [in, out]
+	perHead    bool   // the rows of each are cut into one run per head, and the runs take turns
+	transposed bool   // the weight is stored [in, out]
+	reversed   int    // the rows of the one module are so many equal runs, the last first
+	mixer      string // only in layers with this mixer; "": in all
 }
 
 // Locate finds what the names in a folder begin with, given whether it has a
@@ -96,6 +98,9 @@ func (s storage) locate(m *Model, weights []Weight) []Weight {
 
 // locate finds one layer's modules of a fused one.
 func (f fused) locate(s storage, m *Model, layer int, weights []Weight, at map[string]int) {
+	if f.mixer != "" && f.mixer != m.Mixers[layer].Name {
+		return
+	}
 	for _, end := range []string{".weight", ".bias", ""} {
 		var of []int
 		rows := 0
@@ -116,7 +121,11 @@ func (f fused) locate(s storage, m *Model, layer int, weights []Weight, at map[s
 		}
 		runs := 1
 		if f.perHead {
-			runs = m.At(layer).KVHeads
+			runs = m.At(layer).Heads
+		}
+		if f.reversed > 0 {
+			weights[of[0]].Parts = stored.reversed(rows, f.reversed)
+			continue
 		}
 		row := 0
 		for _, i := range of {
@@ -131,6 +140,16 @@ func (f fused) locate(s storage, m *Model, layer int, weights []Weight, at map[s
 			}
 		}
 	}
+}
+
+// reversed cuts the tensor into equal runs and lists them from the last.
+func (p Part) reversed(rows, runs int) []Part {
+	var parts []Part
+	for run := runs - 1; run >= 0; run-- {
+		p.Row, p.Rows = run*rows/runs, rows/runs
+		parts = append(parts, p)
+	}
+	return parts
 }
 
 // whole is a tensor that is stored under another name.

@@ -101,24 +101,24 @@ func (l *lister) attention(m *Model, x Mixer) {
 	}
 	q, k := m.QKNorms(l.layer)
 	if x.Inherits("q_proj") {
-		l.qkNorm(q, m.Heads)
+		l.qkNorm(q, m, m.Heads)
 	}
 	if x.Inherits("k_proj") {
-		l.qkNorm(k, m.KVHeads)
+		l.qkNorm(k, m, m.KVHeads)
 	}
 	for _, w := range x.Weights(m) {
 		l.add(prefix+w.Name, "mixer", w.Shape...)
 	}
 }
 
-func (l *lister) qkNorm(module string, heads int) {
-	n := l.m.QKNorm
+func (l *lister) qkNorm(module string, m *Model, heads int) {
+	n := m.QKNorm
 	switch n.Width {
 	case Head:
-		l.norm(module, "attention", n.Norm, l.m.HeadDim)
+		l.norm(module, "attention", n.Norm, m.HeadDim)
 	case Each:
-		l.norm(module, "attention", n.Norm, heads, l.m.HeadDim)
+		l.norm(module, "attention", n.Norm, heads, m.HeadDim)
 	case Full:
-		l.norm(module, "attention", n.Norm, heads*l.m.HeadDim)
+		l.norm(module, "attention", n.Norm, heads*m.HeadDim)
 	}
 }

@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed-1411d8c0/linearize/internal/chat"
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
-	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 )
 
 // letters encodes a document as a 0, the BOS of its template, and its bytes.
@@ -25,25 +26,69 @@ func (letters) Encode(text string) []int {
 	return ids
 }
 
+func (letters) EncodePlain(text string) []int { return letters{}.Encode(text)[1:] }
+
+// encoding is that of letters, with a 1 at the end of answers and a chat template of
+// one letter per role.
+var encoding = data.Encoding{Tokenizer: letters{}, End: []int{1}, Chat: func(list []chat.Message) (string, []chat.Span, error) {
+	var text strings.Builder
+	var answers []chat.Span
+	for _, m := range list {
+		if m.Content == "refused" {
+			return "", nil, errors.New("the template refuses")
+		}
+		text.WriteString(m.Role[:1] + ":")
+		begin := text.Len()
+		text.WriteString(m.Content + ".")
+		if m.Role == "assistant" {
+			answers = append(answers, chat.Span{Start: begin, End: text.Len()})
+		}
+	}
+	return text.String(), answers, nil
+}}
+
 func write(t *testing.T, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "text.txt")
+	return writeAs(t, "text.txt", text)
+}
+
+func writeAs(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// all reads a corpus back through windows of one token.
+func load(t *testing.T, sources ...data.Source) *data.Corpus {
+	t.Helper()
+	c, err := data.Load(encoding, sources, data.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// all reads a corpus back: ^ for the BOS, $ for the token after answers, and what
+// counts between brackets.
 func all(c *data.Corpus) string {
 	var b strings.Builder
-	for i := range c.Windows(1) {
-		in, _ := c.Window(i, 1)
-		b.WriteByte(byte(in[0]))
+	masked := c.Counted() < c.Tokens()
+	inside := false
+	for tok := range c.All() {
+		if masked && tok.Counted && !inside {
+			b.WriteByte('[')
+		} else if masked && !tok.Counted && inside {
+			b.WriteByte(']')
+		}
+		inside = tok.Counted
+		b.WriteByte(byte(tok.ID))
 	}
-	_, last := c.Window(c.Windows(1)-1, 1)
-	b.WriteByte(byte(last[0]))
-	return strings.ReplaceAll(b.String(), "\x00", "^")
+	if masked && inside {
+		b.WriteByte(']')
+	}
+	return strings.NewReplacer("\x00", "^", "\x01", "$").Replace(b.String())
 }
 
 func TestLoad(t *testing.T) {
@@ -57,7 +102,7 @@ func TestLoad(t *testing.T) {
 		{"characters of many bytes", "é--日本", "--", "^é^日本"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := data.Load(letters{}, []data.Source{{Path: write(t, tt.text), Separator: tt.separator}})
+			c, err := data.Load(encoding, []data.Source{{Path: write(t, tt.text), Separator: tt.separator}}, data.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,10 +114,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestLoadJoinsSources(t *testing.T) {
-	c, err := data.Load(letters{}, []data.Source{{Path: write(t, "a|b"), Separator: "|"}, {Path: write(t, "c|d"), Separator: ""}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := load(t, data.Source{Path: write(t, "a|b"), Separator: "|"}, data.Source{Path: write(t, "c|d")})
 	if got, want := all(c), "^a^b^c|d"; got != want {
 		t.Errorf("corpus is %q, want %q", got, want)
 	}
@@ -86,47 +128,41 @@ func TestLoadErrors(t *testing.T) {
 		{"empty file", write(t, ""), "text.txt: got no text"},
 		{"only separators", write(t, "--\n--"), "text.txt: got no text"},
 		{"no file", filepath.Join(folder, "none.txt"), "none.txt: no such file"},
-		{"folder", folder, "is a folder, want a text file"},
+		{"folder", folder, "is a folder, want a file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := data.Load(letters{}, []data.Source{{Path: tt.path, Separator: "--"}})
+			_, err := data.Load(encoding, []data.Source{{Path: tt.path, Separator: "--"}}, data.Options{})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Load() is %v, want %q in it", err, tt.want)
 			}
 		})
 	}
-	if _, err := data.Load(letters{}, nil); err == nil {
+	if _, err := data.Load(encoding, nil, data.Options{}); err == nil {
 		t.Error("Load() of no sources succeeded")
 	}
 }
 
 func TestWindows(t *testing.T) {
-	c, err := data.Load(letters{}, []data.Source{{Path: write(t, "123456789")}}) // ten ids
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := load(t, data.Source{Path: write(t, "123456789")}) // ten ids
 	for seqLen, want := range map[int]int{1: 9, 3: 3, 4: 2, 9: 1, 10: 0} {
-		if got := c.Windows(seqLen); got != want {
-			t.Errorf("Windows(%d) = %d, want %d", seqLen, got, want)
+		if got := c.Cut(seqLen, data.Concat).Len(); got != want {
+			t.Errorf("there are %[2]d windows of %[1]d, want %[3]d", seqLen, got, want)
 		}
 	}
-	in, out := c.Window(1, 4)
-	if diff := cmp.Diff([][]int32{{'4', '5', '6', '7'}, {'5', '6', '7', '8'}}, [][]int32{in, out}); diff != "" {
-		t.Errorf("Window(1, 4) (-want +got):\n%s", diff)
+	w := c.Cut(4, data.Concat)
+	want := data.Batch{Inputs: []int32{'4', '5', '6', '7'}, Targets: []int32{'5', '6', '7', '8'}}
+	if diff := cmp.Diff(want, w.Batch(w.Start(1))); diff != "" {
+		t.Errorf("window 1 of 4 tokens (-want +got):\n%s", diff)
 	}
-	in, out = c.Batch([]int{7, 0}, 2)
-	if diff := cmp.Diff([][]int32{{'7', '8', 0, '1'}, {'8', '9', '1', '2'}}, [][]int32{in, out}); diff != "" {
+	want = data.Batch{Inputs: []int32{'7', '8', 0, '1'}, Targets: []int32{'8', '9', '1', '2'}}
+	if diff := cmp.Diff(want, c.Cut(2, data.Concat).Batch(7, 0)); diff != "" {
 		t.Errorf("Batch (-want +got):\n%s", diff)
 	}
 }
 
 func corpus(t *testing.T, tokens int) *data.Corpus {
 	t.Helper()
-	c, err := data.Load(letters{}, []data.Source{{Path: write(t, strings.Repeat("x", tokens-1))}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return load(t, data.Source{Path: write(t, strings.Repeat("x", tokens-1))})
 }
 
 // An epoch has every window once, none beyond the corpus, and each epoch differs.
@@ -134,8 +170,8 @@ func TestSamplerEpochs(t *testing.T) {
 	for _, tt := range []struct{ tokens, seqLen, windows int }{
 		{2, 1, 1}, {9, 8, 1}, {16, 8, 1}, {24, 8, 2}, {25, 8, 2}, {1001, 10, 99}, {4096, 1, 4095}, {300, 299, 1},
 	} {
-		c := corpus(t, tt.tokens)
-		s, err := data.NewSampler(c, tt.seqLen, 7)
+		c := corpus(t, tt.tokens).Cut(tt.seqLen, data.Concat)
+		s, err := data.NewSampler(c, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +181,7 @@ func TestSamplerEpochs(t *testing.T) {
 		var before []int
 		for epoch := range 4 {
 			starts := s.Starts(epoch, s.Epoch())
-			c.Batch(starts, tt.seqLen) // panics when a window leaves the corpus
+			c.Batch(starts...) // panics when a window leaves the corpus
 			sorted := slices.Sorted(slices.Values(starts))
 			for i := range sorted {
 				if sorted[i] != sorted[0]+i*tt.seqLen {
@@ -162,8 +198,8 @@ func TestSamplerEpochs(t *testing.T) {
 
 // What a step draws depends on nothing but seed and step.
 func TestSamplerIsPure(t *testing.T) {
-	c := corpus(t, 1001)
-	s, err := data.NewSampler(c, 10, 7)
+	c := corpus(t, 1001).Cut(10, data.Concat)
+	s, err := data.NewSampler(c, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,14 +211,14 @@ func TestSamplerIsPure(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("300 windows in one step and in 100 (-one +many):\n%s", diff)
 	}
-	other, err := data.NewSampler(c, 10, 8)
+	other, err := data.NewSampler(c, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if slices.Equal(want, other.Starts(0, 300)) {
 		t.Error("seeds 7 and 8 draw the same windows")
 	}
-	if _, err := data.NewSampler(c, 1001, 7); err == nil {
+	if _, err := data.NewSampler(c.Corpus().Cut(1001, data.Concat), 7); err == nil {
 		t.Error("NewSampler() of a window longer than the corpus succeeded")
 	}
 }
@@ -190,11 +226,11 @@ func TestSamplerIsPure(t *testing.T) {
 // Offsets and first windows spread over their ranges: no bin of ten is far from a
 // tenth of the draws. Four standard deviations of a binomial are the bound.
 func TestSamplerIsUniform(t *testing.T) {
-	c := corpus(t, 1001)
+	c := corpus(t, 1001).Cut(10, data.Concat)
 	const seeds = 2000
 	var offsets, windows [10]int
 	for seed := range uint64(seeds) {
-		s, err := data.NewSampler(c, 10, seed)
+		s, err := data.NewSampler(c, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,15 +251,15 @@ func TestSamplerIsUniform(t *testing.T) {
 
 // The count that every number of this project is measured by.
 func TestHeldOutStories(t *testing.T) {
-	tok, err := tokenizer.Load(testdata.Shared(t, "stories260K-hf"))
+	enc, _, err := data.Open(testdata.Shared(t, "stories260K-hf"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := data.Load(tok, []data.Source{{Path: testdata.Shared(t, "tinystories", "v2-heldout.txt"), Separator: "<|endoftext|>"}})
+	c, err := data.Load(enc, []data.Source{{Path: testdata.Shared(t, "tinystories", "v2-heldout.txt"), Separator: "<|endoftext|>"}}, data.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := c.Windows(256)*256, 103_680; got != want {
+	if got, want := c.Cut(256, data.Concat).Len()*256, 103_680; got != want {
 		t.Errorf("v2-heldout predicts %d tokens in windows of 256 (%d ids), want %d", got, c.Tokens(), want)
 	}
 }

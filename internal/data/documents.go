@@ -4,46 +4,47 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"os"
+	"io"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
 
-// documents calls yield with each document of a file that is not blank, stripped
-// of outer white space.
-func documents(s Source, yield func(text string)) error {
-	f, err := os.Open(s.Path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }() // read only
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		return fmt.Errorf("%s: is a folder, want a text file", s.Path)
-	}
-	parts := bufio.NewScanner(f)
+// readText yields each document of a text file that is not blank, stripped of outer
+// white space.
+func readText(s Source, in io.Reader, yield func(row) error) error {
+	parts := bufio.NewScanner(in)
 	// A document may be the whole file. The scanner's buffer grows to the longest one.
-	parts.Buffer(nil, int(info.Size())+len(s.Separator)+bufio.MaxScanTokenSize)
+	parts.Buffer(nil, math.MaxInt)
 	parts.Split(splitAt(s.Separator))
 	line := 1
 	for parts.Scan() {
 		text := parts.Bytes()
-		if !utf8.Valid(text) {
-			bad := firstInvalid(text)
-			return fmt.Errorf("%s:%d: byte 0x%02x is not UTF-8", s.Path, line+bytes.Count(text[:bad], []byte("\n")), text[bad])
+		if err := checkUTF8(s.Path, line, text); err != nil {
+			return err
 		}
+		begin := line
 		line += bytes.Count(text, []byte("\n")) + strings.Count(s.Separator, "\n")
 		if text = bytes.TrimSpace(text); len(text) > 0 {
-			yield(string(text))
+			if err := yield(row{form: formText, text: string(text)}); err != nil {
+				return at(s.Path, "", begin, err)
+			}
 		}
 	}
 	if err := parts.Err(); err != nil {
 		return fmt.Errorf("%s: %w", s.Path, err)
 	}
 	return nil
+}
+
+// checkUTF8 names the line and the first byte that begins no UTF-8 character; line
+// is that of the text's start.
+func checkUTF8(path string, line int, text []byte) error {
+	if utf8.Valid(text) {
+		return nil
+	}
+	bad := firstInvalid(text)
+	return fmt.Errorf("%s:%d: byte 0x%02x is not UTF-8", path, line+bytes.Count(text[:bad], []byte("\n")), text[bad])
 }
 
 // splitAt makes the split function of a scanner over what stands between separators.

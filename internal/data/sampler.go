@@ -11,31 +11,37 @@ import (
 //
 // An epoch visits every window once, in an order of its own. Its windows are cut
 // from an offset of its own in [0, seqLen): the second time, the model sees the
-// same text at other positions.
+// same text at other positions. Where not every token counts, or every document has
+// windows of its own, they are those of [Windows] each time.
 type Sampler struct {
 	seed    uint64
 	seqLen  int
-	windows int // of one epoch, the same for every offset
-	offsets int // how many offsets leave room for that many windows
+	windows int   // of one epoch, the same for every offset
+	offsets int   // how many offsets leave room for that many windows
+	starts  []int // of the windows, where they are not every seqLen tokens
 }
 
-// NewSampler samples windows of seqLen inputs from a corpus. Stages that should
-// not see the same windows in the same order need seeds of their own.
-func NewSampler(c *Corpus, seqLen int, seed uint64) (Sampler, error) {
-	if seqLen < 1 || c.Windows(seqLen) == 0 {
-		return Sampler{}, fmt.Errorf("sample windows: got %d tokens, want more than seq_len %d", c.Tokens(), seqLen)
+// NewSampler samples windows for training. Stages that should not see the same
+// windows in the same order need seeds of their own.
+func NewSampler(w *Windows, seed uint64) (Sampler, error) {
+	tokens, seqLen := w.corpus.Tokens(), w.seqLen
+	if w.Len() == 0 {
+		return Sampler{}, fmt.Errorf("sample windows: got %d tokens, want more than seq_len %d", tokens, seqLen)
+	}
+	if w.starts != nil {
+		return Sampler{seed, seqLen, len(w.starts), 1, w.starts}, nil
 	}
 	// The largest offset costs seqLen-1 tokens and the last target one more.
-	windows := max(1, (c.Tokens()-seqLen)/seqLen)
-	slack := c.Tokens() - 1 - windows*seqLen
-	return Sampler{seed, seqLen, windows, min(seqLen, slack+1)}, nil
+	windows := max(1, (tokens-seqLen)/seqLen)
+	slack := tokens - 1 - windows*seqLen
+	return Sampler{seed, seqLen, windows, min(seqLen, slack+1), nil}, nil
 }
 
 // Epoch is the number of windows that are drawn before one comes again.
 func (s Sampler) Epoch() int { return s.windows }
 
 // Starts returns the first tokens of the windows of one optimizer step, step
-// counting from 0, for [Corpus.Batch].
+// counting from 0, for [Windows.Batch].
 func (s Sampler) Starts(step, batchSize int) []int {
 	starts := make([]int, batchSize)
 	for i := range starts {
@@ -43,7 +49,10 @@ func (s Sampler) Starts(step, batchSize int) []int {
 		epoch, k := uint64(drawn/s.windows), drawn%s.windows
 		key := mix(s.seed ^ mix(epoch+1))
 		offset := int(mix(key) % uint64(s.offsets))
-		starts[i] = offset + s.seqLen*int(permute(uint64(k), uint64(s.windows), key))
+		window := int(permute(uint64(k), uint64(s.windows), key))
+		if starts[i] = offset + s.seqLen*window; s.starts != nil {
+			starts[i] = s.starts[window]
+		}
 	}
 	return starts
 }

@@ -37,5 +37,27 @@ func KL(teacher, student *Node, temperature float64) *Node {
 	return MulScalar(kl, temperature*temperature)
 }
 
-// MSE is the mean of (a−b)² over all elements, a scalar.
-func MSE(a, b *Node) *Node { return ReduceAllMean(Square(Sub(a, b))) }
+// MSE is the mean of (a−b)² over all elements, a scalar; with weights the weighted
+// sum over tokens of the mean over each one's elements.
+//
+//	a, b     [B, T, ...]
+//	weights  [B, T], or nil
+func MSE(a, b, weights *Node) *Node {
+	square := Square(Sub(a, b))
+	if weights == nil {
+		return ReduceAllMean(square)
+	}
+	batch, tokens := a.Shape().Dim(0), a.Shape().Dim(1)
+	return Mean(ReduceMean(Reshape(square, batch, tokens, -1), -1), weights)
+}
+
+// Mean is the mean of x over all tokens, a scalar; with weights the weighted sum.
+//
+//	x        [B, T]
+//	weights  [B, T], or nil
+func Mean(x, weights *Node) *Node {
+	if weights == nil {
+		return ReduceAllMean(x)
+	}
+	return ReduceAllSum(Mul(x, weights))
+}

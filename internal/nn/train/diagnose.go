@@ -53,8 +53,7 @@ func (t *Trainer) probe(b Batch) (string, error) {
 		return "", fmt.Errorf("build probe: %w", err)
 	}
 	defer exec.Finalize()
-	ids, _ := b.tensors()
-	out, err := exec.Exec(ids)
+	out, err := exec.Exec(tensors.FromFlatDataAndDimensions(b.IDs, b.B, b.T))
 	if err != nil {
 		return "", fmt.Errorf("run probe: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 //	free-running KL · mean over tokens of KL(teacher ‖ student)
 //	             + CE · mean over tokens of −log p(target)
 //
+// Where a batch says which tokens count, the means are over those alone.
 // To both comes what the student's mixers ask for themselves, [nn.Net].Penalty.
 type Objective struct {
 	MSE    float64 // > 0 makes this an alignment
@@ -54,11 +55,12 @@ func (o Objective) Parts(student *arch.Model) []string {
 const Penalty = "penalty"
 
 // graph builds the loss and its parts, the sum of the penalties last if there are any.
-func (o Objective) graph(teacher *nn.Net, student nn.Net, ids, targets *Node) (loss *Node, parts []*Node, penalised bool) {
+// Weights, nil where all tokens are alike, make means of sums over tokens.
+func (o Objective) graph(teacher *nn.Net, student nn.Net, ids, targets, weights *Node) (loss *Node, parts []*Node, penalised bool) {
 	var penalties []*Node
 	student.Training = true
 	student.Penalty = func(term *Node) { penalties = append(penalties, term) }
-	loss, parts = o.match(teacher, student, ids, targets)
+	loss, parts = o.match(teacher, student, ids, targets, weights)
 	return penalise(loss, parts, penalties)
 }
 
@@ -71,10 +73,10 @@ func penalise(loss *Node, parts, penalties []*Node) (*Node, []*Node, bool) {
 }
 
 // match builds what holds the student against the teacher and the text.
-func (o Objective) match(teacher *nn.Net, student nn.Net, ids, targets *Node) (loss *Node, parts []*Node) {
+func (o Objective) match(teacher *nn.Net, student nn.Net, ids, targets, weights *Node) (loss *Node, parts []*Node) {
 	if o.MSE > 0 {
 		for _, pair := range nn.Align(*teacher, student, ids, o.Target) {
-			parts = append(parts, nn.MSE(pair.Student, pair.Teacher))
+			parts = append(parts, nn.MSE(pair.Student, pair.Teacher, weights))
 		}
 		return MulScalar(sum(parts), o.MSE/float64(len(parts))), parts
 	}
@@ -82,11 +84,11 @@ func (o Objective) match(teacher *nn.Net, student nn.Net, ids, targets *Node) (l
 	var terms []*Node
 	if o.KL > 0 {
 		want, _ := teacher.Forward(ids, nn.Options{})
-		kl := ReduceAllMean(nn.KL(want, logits, o.Temperature))
+		kl := nn.Mean(nn.KL(want, logits, o.Temperature), weights)
 		terms, parts = append(terms, MulScalar(kl, o.KL)), append(parts, kl)
 	}
 	if o.CE > 0 {
-		ce := ReduceAllMean(nn.CrossEntropy(logits, targets))
+		ce := nn.Mean(nn.CrossEntropy(logits, targets), weights)
 		terms, parts = append(terms, MulScalar(ce, o.CE)), append(parts, ce)
 	}
 	return sum(terms), parts

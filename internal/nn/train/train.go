@@ -50,6 +50,7 @@ type Setup struct {
 type Batch struct {
 	B, T         int
 	IDs, Targets []int32
+	Counted      []bool // the tokens that the loss is the mean of; nil: all
 }
 
 // Metrics is what one optimizer step measured.
@@ -112,12 +113,16 @@ func New(s Setup) (*Trainer, error) {
 
 // Step runs one optimizer step: number is 1 for the first, for the correction of
 // the moments' bias; rates has one learning rate per group. The micro-batches
-// have one shape, so that the mean of their losses is the mean over tokens.
+// have one shape, and all or none of them say what counts: the loss is the mean over
+// the tokens of all of them that do.
 func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, error) {
 	control := t.control(number, rates)
+	weight, err := tokenWeight(batches)
+	if err != nil {
+		return Metrics{}, fmt.Errorf("step %d: %w", number, err)
+	}
 	if len(batches) == 1 {
-		ids, targets := batches[0].tensors()
-		out, err := t.fused.Exec(ids, targets, control)
+		out, err := t.fused.Exec(append([]any{control}, batches[0].inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
@@ -129,8 +134,7 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 	var sum Metrics
 	share := 1 / float64(len(batches))
 	for _, b := range batches {
-		ids, targets := b.tensors()
-		out, err := t.accumulate.Exec(ids, targets, float32(share))
+		out, err := t.accumulate.Exec(append([]any{float32(share)}, b.inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
@@ -178,17 +182,19 @@ func (t *Trainer) Close() error {
 	return nil
 }
 
-// fusedGraph: ids [B, T], targets [B, T], control → losses [1+parts], squares [tensors+1].
-func (t *Trainer) fusedGraph(_ *model.Scope, ids, targets, control *Node) []*Node {
-	t.Store.SetTraining(ids.Graph(), true)
-	losses, grads := t.gradients(ids, targets)
+// fusedGraph: control and a batch's inputs → losses [1+parts], squares [tensors+1].
+func (t *Trainer) fusedGraph(_ *model.Scope, in []*Node) []*Node {
+	control := in[0]
+	t.Store.SetTraining(control.Graph(), true)
+	losses, grads := t.gradients(in[1:])
 	return []*Node{losses, t.update(grads, control, Reshape(Slice(losses, AxisElem(0))))}
 }
 
-func (t *Trainer) accumulateGraph(_ *model.Scope, ids, targets, share *Node) []*Node {
-	g := ids.Graph()
+// accumulateGraph: the batch's share and its inputs → losses [1+parts].
+func (t *Trainer) accumulateGraph(_ *model.Scope, in []*Node) []*Node {
+	share, g := in[0], in[0].Graph()
 	t.Store.SetTraining(g, true)
-	losses, grads := t.gradients(ids, targets)
+	losses, grads := t.gradients(in[1:])
 	for i, grad := range grads {
 		t.sums[i].SetNodeValue(Add(t.sums[i].NodeValue(g), Mul(grad, share)))
 	}
@@ -210,9 +216,15 @@ func (t *Trainer) applyGraph(_ *model.Scope, control, loss *Node) []*Node {
 	return []*Node{squares}
 }
 
-// gradients builds the loss and its gradient for every trainable tensor.
-func (t *Trainer) gradients(ids, targets *Node) (losses *Node, grads []*Node) {
-	loss, parts, penalised := t.Objective.graph(t.Teacher, t.Student, ids, targets)
+// gradients builds the loss and its gradient for every trainable tensor, from ids and
+// targets, [B, T], and the weights of the tokens where not all are alike.
+func (t *Trainer) gradients(batch []*Node) (losses *Node, grads []*Node) {
+	ids, targets := batch[0], batch[1]
+	var weights *Node
+	if len(batch) > 2 {
+		weights = batch[2]
+	}
+	loss, parts, penalised := t.Objective.graph(t.Teacher, t.Student, ids, targets, weights)
 	t.penalised = penalised
 	at := make([]*Node, len(t.Tensors))
 	for i, x := range t.Tensors {
@@ -272,6 +284,38 @@ func (m *Metrics) add(x Metrics, share float64) {
 	}
 }
 
-func (b Batch) tensors() (ids, targets *tensors.Tensor) {
-	return tensors.FromFlatDataAndDimensions(b.IDs, b.B, b.T), tensors.FromFlatDataAndDimensions(b.Targets, b.B, b.T)
+// inputs are what the graph takes of a batch: ids, targets, and where not every token
+// counts the weight of each.
+func (b Batch) inputs(weight float32) []any {
+	in := []any{tensors.FromFlatDataAndDimensions(b.IDs, b.B, b.T), tensors.FromFlatDataAndDimensions(b.Targets, b.B, b.T)}
+	if b.Counted == nil {
+		return in
+	}
+	weights := make([]float32, len(b.Counted))
+	for i, counted := range b.Counted {
+		if counted {
+			weights[i] = weight
+		}
+	}
+	return append(in, tensors.FromFlatDataAndDimensions(weights, b.B, b.T))
+}
+
+// tokenWeight is what a token that counts weighs in its batch's loss, so that the
+// mean over batches is the mean over such tokens.
+func tokenWeight(batches []Batch) (float32, error) {
+	counted := 0
+	for _, b := range batches {
+		if (b.Counted == nil) != (batches[0].Counted == nil) {
+			return 0, errors.New("got batches with and without a loss mask, want all alike")
+		}
+		for _, c := range b.Counted {
+			if c {
+				counted++
+			}
+		}
+	}
+	if batches[0].Counted != nil && counted == 0 {
+		return 0, errors.New("no token counts for the loss")
+	}
+	return float32(float64(len(batches)) / float64(max(1, counted))), nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
@@ -298,6 +299,94 @@ func TestLossOverflow(t *testing.T) {
 		}
 		if slices.ContainsFunc(after, func(x float32) bool { return x != 0.1 }) {
 			t.Fatalf("%d micro-batches: the step changed %s: %v", len(batches), name, after)
+		}
+	}
+}
+
+// Tokens that do not count have no part in loss and gradient: two micro-batches with
+// masks of different numbers are one batch of both, and what masked targets are does
+// not matter.
+func TestMask(t *testing.T) {
+	o := train.AdamW{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, ClipNorm: 1}
+	whole, parts := newRig(t, o), newRig(t, o)
+	rng := rand.New(rand.NewPCG(5, 0))
+	for step := 1; step <= 2; step++ {
+		a, b := whole.batch(2, 9, uint64(step)), whole.batch(2, 9, uint64(100+step))
+		for i := range 18 {
+			a.Counted = append(a.Counted, i%9 == 3)
+			b.Counted = append(b.Counted, i%9 > 1)
+		}
+		both := train.Batch{
+			B: 4, T: 9, IDs: slices.Concat(a.IDs, b.IDs), Targets: slices.Concat(a.Targets, b.Targets), Counted: slices.Concat(a.Counted, b.Counted),
+		}
+		want, err := whole.trainer.Step(step, []float64{1e-3}, both)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range a.Targets {
+			if !a.Counted[i] {
+				a.Targets[i] = rng.Int32N(int32(whole.model.Vocab))
+			}
+		}
+		got, err := parts.trainer.Step(step, []float64{1e-3}, a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(got.Loss-want.Loss) > 1e-5 || math.Abs(got.Parts[0]-want.Parts[0]) > 1e-5 || math.Abs(got.GradNorm-want.GradNorm) > 1e-4*want.GradNorm {
+			t.Errorf("step %d: got loss %g norm %g, want %g and %g", step, got.Loss, got.GradNorm, want.Loss, want.GradNorm)
+		}
+	}
+	a, b := whole.batch(2, 9, 7), whole.batch(2, 9, 8)
+	a.Counted = make([]bool, 18)
+	for want, batches := range map[string][]train.Batch{
+		"no token counts for the loss":                {a},
+		"got batches with and without a loss mask":    {a, b},
+		"step 3: got batches with and without a loss": {b, a},
+	} {
+		if _, err := whole.trainer.Step(3, []float64{1e-3}, batches...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Step() is %v, want %q", err, want)
+		}
+	}
+}
+
+// newPair is a student with a linear layer whose teacher has its weights.
+func newPair(t *testing.T, objective train.Objective) rig {
+	t.Helper()
+	net, store := nntest.Random(t, map[string]any{
+		"vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "head_dim": 8, "tie_word_embeddings": false,
+	}, "hedgehog,window=8", "softmax")
+	params := net.Weights.(*nn.Params)
+	teacher := nn.Net{Model: nntest.WithMixers(t, net.Model, "softmax", "softmax"), Weights: params}
+	trainer, err := train.New(train.Setup{
+		Backend: enginetest.Open(t), Store: store, Teacher: &teacher, Student: net, Params: params, Objective: objective,
+		Tensors:   []train.Tensor{{Name: net.Model.Attention(0) + ".q_proj.weight"}},
+		Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rig{net.Model, params, trainer}
+}
+
+// A mask of every token is none, in every kind of objective.
+func TestFullMask(t *testing.T) {
+	for name, objective := range map[string]train.Objective{
+		"align": {MSE: 10}, "align post_o": {MSE: 10, Target: nn.PostO}, "distill": {KL: 1, CE: 0.5, Temperature: 2},
+	} {
+		var losses [2]train.Metrics
+		for i := range losses {
+			r := newPair(t, objective)
+			b := r.batch(2, 20, 4)
+			if i == 1 {
+				b.Counted = slices.Repeat([]bool{true}, 40)
+			}
+			var err error
+			if losses[i], err = r.trainer.Step(1, []float64{1e-3}, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if a, b := losses[0], losses[1]; a.Loss == 0 || math.Abs(a.Loss-b.Loss) > 1e-5*a.Loss || math.Abs(a.GradNorm-b.GradNorm) > 1e-4*a.GradNorm {
+			t.Errorf("%s: without a mask loss %g norm %g, with one of all %g and %g", name, a.Loss, a.GradNorm, b.Loss, b.GradNorm)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
-	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
@@ -28,7 +26,9 @@ func newEvalCmd() *cobra.Command {
 The text is cut at the separator into documents, each encoded as the model's
 tokenizer says. Their ids are joined and cut into windows of --seq tokens; every
 window starts without context and predicts as many tokens as it has. The standard
-error is over windows.
+error is over windows. A .jsonl or .parquet file has rows of text, of prompt and
+completion, or of messages; of the latter two only completions and the assistant's
+turns count.
 
 With --against, the other model is measured on the same windows. A difference
 within two of its standard errors is noise and begins with ~.`,
@@ -38,7 +38,7 @@ within two of its standard errors is noise and begins with ~.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.text, "ppl", "", "`file` of text to predict")
+	f.StringVar(&c.text, "ppl", "", "`file` to predict: text, .jsonl or .parquet")
 	f.StringVar(&c.separator, "separator", "", "`text` between two documents; without it the file is one document")
 	f.IntVar(&c.seqLen, "seq", 256, "`tokens` of a window")
 	f.IntVar(&c.batch, "batch", 8, "`windows` at once: memory and speed, never the result")
@@ -88,14 +88,19 @@ func (c *evalCmd) run(cmd *cobra.Command, dir string) error {
 	if c.against != "" {
 		dirs = append(dirs, c.against)
 	}
-	corpora, err := c.encode(dirs)
+	corpora, err := c.encode(cmd, dirs)
+	defer func() {
+		for _, x := range corpora {
+			_ = x.Close() // it was only read
+		}
+	}()
 	if err != nil {
 		return err
 	}
 	var out evalJSON
 	var results []eval.Result
 	for i, dir := range dirs {
-		r, err := c.measure(cmd, dir, corpora[i])
+		r, err := c.measure(cmd, dir, corpora[i].Cut(c.seqLen, data.Concat))
 		if err != nil {
 			return err
 		}
@@ -116,54 +121,46 @@ func (c *evalCmd) run(cmd *cobra.Command, dir string) error {
 }
 
 // encode gives each model the text in its own tokens. Losses per token compare only
-// when these are the same.
-func (c *evalCmd) encode(dirs []string) ([]*data.Corpus, error) {
+// when these are the same. What it returns is to be closed, also with an error.
+func (c *evalCmd) encode(cmd *cobra.Command, dirs []string) ([]*data.Corpus, error) {
 	var corpora []*data.Corpus
+	o := data.Options{Cache: data.CacheDir(), Notice: func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "linearize: "+line) }}
 	for _, dir := range dirs {
-		tok, err := tokenizer.Load(dir)
+		enc, _, err := data.Open(dir)
 		if err != nil {
-			return nil, invalid(err)
+			return corpora, invalid(err)
 		}
-		corpus, err := data.Load(tok, []data.Source{{Path: c.text, Separator: c.separator}})
+		corpus, err := data.Load(enc, []data.Source{{Path: c.text, Separator: c.separator}}, o)
 		if err != nil {
-			return nil, err
-		}
-		if corpus.Windows(c.seqLen) == 0 {
-			return nil, fmt.Errorf("%s has %d tokens, want more than --seq %d", c.text, corpus.Tokens(), c.seqLen)
+			return corpora, err
 		}
 		corpora = append(corpora, corpus)
+		if corpus.Cut(c.seqLen, data.Concat).Len() == 0 {
+			return corpora, fmt.Errorf("%s has %d tokens, want more than --seq %d", c.text, corpus.Tokens(), c.seqLen)
+		}
 	}
-	if len(corpora) == 2 && !sameTokens(corpora[0], corpora[1]) {
-		return nil, invalid(fmt.Errorf("%s and %s encode %s differently: their losses per token cannot be compared", dirs[0], dirs[1], c.text))
+	if len(corpora) == 2 && !corpora[0].Equal(corpora[1]) {
+		return corpora, invalid(fmt.Errorf("%s and %s encode %s differently: their losses per token cannot be compared", dirs[0], dirs[1], c.text))
 	}
 	return corpora, nil
 }
 
-func sameTokens(a, b *data.Corpus) bool {
-	if a.Tokens() != b.Tokens() {
-		return false
-	}
-	aIn, aOut := a.Window(0, a.Tokens()-1)
-	bIn, bOut := b.Window(0, b.Tokens()-1)
-	return slices.Equal(aIn, bIn) && slices.Equal(aOut, bOut)
-}
-
-func (c *evalCmd) measure(cmd *cobra.Command, dir string, corpus *data.Corpus) (eval.Result, error) {
+func (c *evalCmd) measure(cmd *cobra.Command, dir string, windows *data.Windows) (eval.Result, error) {
 	m, err := loadModel(dir, c.engine)
 	if err != nil {
 		return eval.Result{}, err
 	}
 	defer m.Close()
-	e, err := eval.New(m.backend, m.store, m.net, eval.Options{SeqLen: c.seqLen, Batch: c.batch})
+	e, err := eval.New(m.backend, m.store, m.net, eval.Options{Batch: c.batch})
 	if err != nil {
 		return eval.Result{}, err
 	}
 	defer e.Finalize()
 	stderr := cmd.ErrOrStderr()
-	total := int64(corpus.Windows(c.seqLen))
+	total := int64(windows.Len())
 	bar := ui.NewProgress(stderr, ui.IsTerminal(stderr), "eval "+filepath.Base(dir), total, time.Now)
 	defer bar.Done()
-	r, err := e.Perplexity(cmd.Context(), corpus, func(done, _ int) { bar.Set(int64(done), "") })
+	r, err := e.Perplexity(cmd.Context(), windows, func(done, _ int) { bar.Set(int64(done), "") })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("eval %s: %w", dir, err)
 	}

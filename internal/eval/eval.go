@@ -8,8 +8,8 @@
 // # How a loss is counted
 //
 // As package data cuts a corpus: every window starts without context and predicts
-// as many tokens as it has. The sum of −ln p over all predicted tokens is divided
-// by their number. The graph is fp32; sums over tokens are float64 on the host.
+// as many tokens as it has. The sum of −ln p over all predicted tokens that count is
+// divided by their number. The graph is fp32; sums over tokens are float64 on the host.
 package eval
 
 import (
@@ -27,9 +27,8 @@ import (
 
 // Options say how a model is measured.
 type Options struct {
-	SeqLen int  // tokens of a window
-	Batch  int  // windows at once: memory and speed, never the result
-	Live   bool // the weights change during the evaluator's life, as in training
+	Batch int  // windows at once: memory and speed, never the result
+	Live  bool // the weights change during the evaluator's life, as in training
 }
 
 // Evaluator measures one model. It is for one goroutine.
@@ -41,8 +40,8 @@ type Evaluator struct {
 
 // New returns an evaluator for a model whose weights are in the store.
 func New(backend compute.Backend, store *nn.Store, net nn.Net, o Options) (*Evaluator, error) {
-	if o.SeqLen < 1 || o.Batch < 1 {
-		return nil, fmt.Errorf("eval: seq_len is %d and batch %d, want > 0", o.SeqLen, o.Batch)
+	if o.Batch < 1 {
+		return nil, fmt.Errorf("eval: batch is %d, want > 0", o.Batch)
 	}
 	losses, err := infer.NewLosses(infer.Model{Backend: backend, Store: store, Net: net, Live: o.Live})
 	if err != nil {
@@ -57,53 +56,66 @@ func (e *Evaluator) Finalize() { e.losses.Finalize() }
 // Perplexity measures the model on all windows of a corpus. Progress, unless nil,
 // is told after each batch how many windows are done. A loss that is not finite is
 // an error.
-func (e *Evaluator) Perplexity(ctx context.Context, c *data.Corpus, progress func(done, total int)) (Result, error) {
-	n := c.Windows(e.o.SeqLen)
+func (e *Evaluator) Perplexity(ctx context.Context, w *data.Windows, progress func(done, total int)) (Result, error) {
+	n := w.Len()
 	if n == 0 {
-		return Result{}, fmt.Errorf("eval: the text has %d tokens, want more than the %d of a window", c.Tokens(), e.o.SeqLen)
+		return Result{}, fmt.Errorf("eval: the text has %d tokens, want more than the %d of a window", w.Corpus().Tokens(), w.SeqLen())
 	}
-	losses := make([]float64, 0, n)
+	var r windows
 	for first := 0; first < n; first += e.o.Batch {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
-		means, err := e.batch(c, first, min(e.o.Batch, n-first))
-		if err != nil {
+		if err := e.batch(&r, w, first, min(e.o.Batch, n-first)); err != nil {
 			return Result{}, fmt.Errorf("eval: %w", err)
 		}
-		losses = append(losses, means...)
 		if progress != nil {
-			progress(len(losses), n)
+			progress(len(r.means), n)
 		}
 	}
-	return newResult(losses, e.o.SeqLen), nil
+	return r.result(w.SeqLen()), nil
 }
 
-// batch returns the mean losses of n windows. The graph has one shape: a short batch
-// is filled up with its last window, and what that gives is dropped.
-func (e *Evaluator) batch(c *data.Corpus, first, n int) ([]float64, error) {
+// batch measures n windows. The graph has one shape: a short batch is filled up with
+// its last window, and what that gives is dropped.
+func (e *Evaluator) batch(r *windows, w *data.Windows, first, n int) error {
 	starts := make([]int, e.o.Batch)
 	for i := range starts {
-		starts[i] = (first + min(i, n-1)) * e.o.SeqLen
+		starts[i] = w.Start(first + min(i, n-1))
 	}
-	inputs, targets := c.Batch(starts, e.o.SeqLen)
-	if id := max(slices.Max(inputs), slices.Max(targets)); int(id) >= e.vocab {
-		return nil, &VocabError{int(id), e.vocab}
+	b, seqLen := w.Batch(starts...), w.SeqLen()
+	if id := max(slices.Max(b.Inputs), slices.Max(b.Targets)); int(id) >= e.vocab {
+		return &VocabError{int(id), e.vocab}
 	}
-	all, err := e.losses.Of(inputs, targets, e.o.Batch, e.o.SeqLen)
+	all, err := e.losses.Of(b.Inputs, b.Targets, e.o.Batch, seqLen)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	means := make([]float64, n)
-	for i := range means {
-		for _, x := range all[i*e.o.SeqLen : (i+1)*e.o.SeqLen] {
-			means[i] += float64(x) / float64(e.o.SeqLen)
+	for i := range n {
+		row := all[i*seqLen : (i+1)*seqLen]
+		var mean float64
+		if b.Counted == nil {
+			for _, x := range row {
+				mean += float64(x) / float64(seqLen)
+			}
+		} else {
+			counted := b.Counted[i*seqLen : (i+1)*seqLen]
+			number := 0
+			for t, x := range row {
+				if counted[t] {
+					mean += float64(x)
+					number++
+				}
+			}
+			mean /= float64(number) // there are no windows of none
+			r.counts = append(r.counts, number)
 		}
-		if math.IsNaN(means[i]) || math.IsInf(means[i], 0) {
-			return nil, &NotFiniteError{first + i, means[i]}
+		if math.IsNaN(mean) || math.IsInf(mean, 0) {
+			return &NotFiniteError{first + i, mean}
 		}
+		r.means = append(r.means, mean)
 	}
-	return means, nil
+	return nil
 }
 
 // NotFiniteError reports a window whose loss is not a number.

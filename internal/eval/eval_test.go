@@ -14,10 +14,10 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
-	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 )
 
 // TestStories260K is the anchor of every number in the reports: 1.4111 nats per
@@ -25,16 +25,16 @@ import (
 func TestStories260K(t *testing.T) {
 	dir := testdata.Shared(t, "stories260K-hf")
 	net, store := nntest.Load(t, dir)
-	tok, err := tokenizer.Load(dir)
+	enc, _, err := data.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	corpus, err := data.Load(tok, []data.Source{{Path: testdata.Shared(t, "tinystories", "v2-heldout.txt"), Separator: "<|endoftext|>"}})
+	corpus, err := data.Load(enc, []data.Source{{Path: testdata.Shared(t, "tinystories", "v2-heldout.txt"), Separator: "<|endoftext|>"}}, data.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEvaluator(t, net, store, eval.Options{SeqLen: 256, Batch: 16})
-	got, err := e.Perplexity(t.Context(), corpus, nil)
+	e := newEvaluator(t, net, store, eval.Options{Batch: 16})
+	got, err := e.Perplexity(t.Context(), corpus.Cut(256, data.Concat), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,10 @@ func (byByte) Encode(text string) (ids []int) {
 	return ids
 }
 
-func corpus(t *testing.T, enc data.Encoder, bytes int) *data.Corpus {
+func (byByte) EncodePlain(text string) []int { return byByte{}.Encode(text) }
+
+// corpus is a text of so many bytes, in windows of 16.
+func corpus(t *testing.T, tok data.Tokenizer, bytes int) *data.Windows {
 	t.Helper()
 	text := make([]byte, bytes)
 	for i := range text {
@@ -63,11 +66,11 @@ func corpus(t *testing.T, enc data.Encoder, bytes int) *data.Corpus {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := data.Load(enc, []data.Source{{Path: path}})
+	c, err := data.Load(data.Encoding{Tokenizer: tok}, []data.Source{{Path: path}}, data.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return c.Cut(16, data.Concat)
 }
 
 // TestBatchDoesNotMatter holds a batch that divides the windows against batches
@@ -78,7 +81,7 @@ func TestBatchDoesNotMatter(t *testing.T) {
 	var want eval.Result
 	for _, batch := range []int{3, 1, 4, 6, 10} {
 		var told []int
-		e := newEvaluator(t, net, store, eval.Options{SeqLen: 16, Batch: batch})
+		e := newEvaluator(t, net, store, eval.Options{Batch: batch})
 		got, err := e.Perplexity(t.Context(), c, func(done, total int) { told = append(told, done, total) })
 		if err != nil {
 			t.Fatal(err)
@@ -99,7 +102,7 @@ func TestBatchDoesNotMatter(t *testing.T) {
 func TestLiveWeights(t *testing.T) {
 	net, store := nntest.Load(t, testmodel.Llama(t, testmodel.Options{}))
 	c := corpus(t, byByte{}, 65)
-	e := newEvaluator(t, net, store, eval.Options{SeqLen: 16, Batch: 2, Live: true})
+	e := newEvaluator(t, net, store, eval.Options{Batch: 2, Live: true})
 	before, err := e.Perplexity(t.Context(), c, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -128,12 +131,14 @@ type constant int
 
 func (id constant) Encode(text string) []int { return slices.Repeat([]int{int(id)}, len(text)) }
 
+func (id constant) EncodePlain(text string) []int { return id.Encode(text) }
+
 func TestErrors(t *testing.T) {
 	net, store := nntest.Load(t, testmodel.Llama(t, testmodel.Options{}))
-	if _, err := eval.New(enginetest.Open(t), store, net, eval.Options{SeqLen: 16}); err == nil {
+	if _, err := eval.New(enginetest.Open(t), store, net, eval.Options{}); err == nil {
 		t.Error("New() with a batch of 0 succeeded")
 	}
-	e := newEvaluator(t, net, store, eval.Options{SeqLen: 16, Batch: 2})
+	e := newEvaluator(t, net, store, eval.Options{Batch: 2})
 	if _, err := e.Perplexity(t.Context(), corpus(t, byByte{}, 16), nil); err == nil || !strings.Contains(err.Error(), "16 tokens") {
 		t.Errorf("Perplexity() of a short text = %v, want an error", err)
 	}
@@ -145,6 +150,73 @@ func TestErrors(t *testing.T) {
 	cancel()
 	if _, err := e.Perplexity(ctx, corpus(t, byByte{}, 40), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled Perplexity() = %v", err)
+	}
+}
+
+// Of a masked text the loss is the mean over the tokens that count: what single
+// windows give, put together by hand.
+func TestMasked(t *testing.T) {
+	net, store := nntest.Load(t, testmodel.Llama(t, testmodel.Options{}))
+	rows := `{"prompt":"abcdefgh","completion":"ij"}
+{"prompt":"klmno","completion":"pqrstuvwxyz"}
+{"prompt":"a","completion":"bcdefg"}`
+	path := filepath.Join(t.TempDir(), "rows.jsonl")
+	if err := os.WriteFile(path, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := data.Load(data.Encoding{Tokenizer: byByte{}}, []data.Source{{Path: path}}, data.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	losses, err := infer.NewLosses(infer.Model{Backend: enginetest.Open(t), Store: store, Net: net})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer losses.Finalize()
+	for _, packing := range []data.Packing{data.Concat, data.Documents} {
+		w := c.Cut(8, packing)
+		var sum float64
+		tokens := 0
+		for i := range w.Len() {
+			b := w.Batch(w.Start(i))
+			all, err := losses.Of(b.Inputs, b.Targets, 1, 8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j, x := range all {
+				if b.Counted[j] {
+					sum += float64(x)
+					tokens++
+				}
+			}
+		}
+		e := newEvaluator(t, net, store, eval.Options{Batch: 3})
+		got, err := e.Perplexity(t.Context(), w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(got.NatsPerToken-sum/float64(tokens)) > 1e-6 || got.Tokens != tokens || got.StdErr <= 0 {
+			t.Errorf("%s: loss is %g ± %g over %d tokens, want %g over %d", packing, got.NatsPerToken, got.StdErr, got.Tokens, sum/float64(tokens), tokens)
+		}
+	}
+}
+
+// Counts that are all the same change neither loss nor error, and a window of more
+// tokens weighs more.
+func TestWeightedMinus(t *testing.T) {
+	a := eval.Result{Tokens: 16, Windows: []float64{1, 2, 3, 4}, Counts: []int{4, 4, 4, 4}}
+	d, err := a.Minus(eval.Result{Tokens: 16, Windows: []float64{.5, 1.6, 2.4, 3.5}, Counts: []int{4, 4, 4, 4}})
+	if err != nil || math.Abs(d.Nats-.5) > 1e-12 || math.Abs(d.StdErr-math.Sqrt(.02/3/4)) > 1e-12 {
+		t.Errorf("Minus() = %+v, %v", d, err)
+	}
+	a = eval.Result{Tokens: 4, Windows: []float64{1, 3}, Counts: []int{3, 1}}
+	d, err = a.Minus(eval.Result{Tokens: 4, Windows: []float64{0, 0}, Counts: []int{3, 1}})
+	// (2/1)·Σ(cᵢ(xᵢ−1.5))²/4² = 2·(1.5² + 1.5²)/16
+	if err != nil || math.Abs(d.Nats-1.5) > 1e-12 || math.Abs(d.StdErr-.75) > 1e-12 {
+		t.Errorf("Minus() = %+v, %v, want 1.5 ± 0.75", d, err)
+	}
+	if _, err := a.Minus(eval.Result{Tokens: 4, Windows: []float64{0, 0}, Counts: []int{2, 2}}); err == nil {
+		t.Error("Minus() of windows with other counts succeeded")
 	}
 }
 

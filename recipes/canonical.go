@@ -71,6 +71,9 @@ func (r *Recipe) YAML() ([]byte, error) {
 func (r *Recipe) Fingerprint() (string, error) {
 	c := *r
 	c.Defaults, c.OutputDir, c.File = Knobs{}, "", ""
+	if c.Data.Packing == "concat" { // as when it is not given
+		c.Data.Packing = ""
+	}
 	data, err := json.Marshal(c) // struct order and sorted maps: one spelling
 	if err != nil {
 		return "", err

@@ -162,6 +162,9 @@ func checkKeep(keep string, rp *report) {
 
 func checkData(d *Data, t *tree, rp *report) {
 	rp.integer("data.seq_len", d.SeqLen, 2)
+	if t.given("data.packing") {
+		rp.choice("data.packing", d.Packing, packings)
+	}
 	if len(d.Train) == 0 {
 		rp.missing("data.train", "at least one {path: FILE, separator: TEXT}")
 	}
@@ -173,14 +176,22 @@ func checkData(d *Data, t *tree, rp *report) {
 			continue // the decoder left out an entry, which is reported
 		}
 		for i, s := range list.sources {
-			path := fmt.Sprintf("%s[%d].path", list.path, i)
-			switch ext := strings.ToLower(filepath.Ext(s.Path)); {
-			case s.Path == "":
-				rp.missing(path, "a .txt file")
-			case ext != ".txt":
-				rp.at(path, "is %q, want a .txt file: no other kind is supported yet", s.Path)
-			}
+			checkSource(fmt.Sprintf("%s[%d].", list.path, i), s, rp)
 		}
+	}
+}
+
+// checkSource checks what a file's name says of it; nothing is read.
+func checkSource(at string, s Source, rp *report) {
+	name := strings.ToLower(filepath.Base(s.Path))
+	is := func(ext string) bool { return strings.HasSuffix(name, ext) }
+	switch {
+	case s.Path == "":
+		rp.missing(at+"path", "a file: "+oneOf(extensions))
+	case !slices.ContainsFunc(extensions, is):
+		rp.at(at+"path", "is %q, want %s", s.Path, oneOf(extensions))
+	case s.Separator != "" && !is(".txt") && !is(".txt.gz"):
+		rp.at(at+"separator", "is for .txt files: in %s every row is a document", filepath.Base(s.Path))
 	}
 }
 

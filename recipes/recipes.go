@@ -12,7 +12,7 @@
 //
 // # Limits
 //
-// Training data is plain text. YAML anchors, aliases and merge keys are refused:
+// YAML anchors, aliases and merge keys are refused:
 // defaults is the place for what stages share.
 //
 // # Compatibility
@@ -49,12 +49,16 @@ type Data struct {
 	Train  []Source `yaml:"train"`
 	Eval   []Source `yaml:"eval,omitempty"` // empty: no evaluation
 	SeqLen int      `yaml:"seq_len"`        // inputs of one window, >= 2
+
+	// Packing is how documents fill windows: concat (when not given) joins them all,
+	// documents gives each windows of its own.
+	Packing string `yaml:"packing,omitempty" json:",omitempty"`
 }
 
-// Source is one text file.
+// Source is one file of documents.
 type Source struct {
-	Path      string `yaml:"path"`                // .txt
-	Separator string `yaml:"separator,omitempty"` // between documents; empty: the file is one document
+	Path      string `yaml:"path"`                // .txt, .jsonl, either with .gz, or .parquet
+	Separator string `yaml:"separator,omitempty"` // .txt: between documents; empty: the file is one document
 }
 
 // Knobs are the settings that a stage may take from defaults.

@@ -26,10 +26,12 @@ var kinds = map[string]kind{
 
 // The other choices, in the order in which messages name them.
 var (
-	kindNames = []string{"align", "distill", "finetune"}
-	targets   = []string{"pre_o", "post_o"}
-	schedules = []string{"cosine", "wsd", "linear", "constant"}
-	modules   = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "attention", "all-linear"}
+	kindNames  = []string{"align", "distill", "finetune"}
+	targets    = []string{"pre_o", "post_o"}
+	schedules  = []string{"cosine", "wsd", "linear", "constant"}
+	packings   = []string{"concat", "documents"}
+	extensions = []string{".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet"}
+	modules    = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "attention", "all-linear"}
 )
 
 // groupsOf lists the learning-rate groups that a train set has. LoRA's matrices

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 	"github.com/seed-1411d8c0/linearize/lora"
 	"github.com/seed-1411d8c0/linearize/recipes"
@@ -211,12 +211,12 @@ func reaches(student *arch.Model, seqLen int) error {
 	return nil
 }
 
-// checkFiles looks for the text files of a key.
+// checkFiles looks for the files of a key.
 func checkFiles(key string, list []recipes.Source) error {
 	for _, s := range list {
 		info, err := os.Stat(s.Path)
 		if err == nil && info.IsDir() {
-			err = fmt.Errorf("%s is a folder, want a text file", s.Path)
+			err = fmt.Errorf("%s is a folder, want a file", s.Path)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)

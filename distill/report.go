@@ -54,16 +54,14 @@ func (s *session) evaluate(ctx context.Context, stage string, step int, t *train
 	if !ok {
 		return err
 	}
-	seqLen := s.plan.Recipe.Data.SeqLen
-	ids, targets := s.held.Window(bad.Window, seqLen)
-	where, err := t.Diagnose(train.Metrics{}, train.Batch{B: 1, T: seqLen, IDs: ids, Targets: targets})
+	b := s.held.Batch(s.held.Start(bad.Window))
+	where, err := t.Diagnose(train.Metrics{}, train.Batch{B: 1, T: s.held.SeqLen(), IDs: b.Inputs, Targets: b.Targets})
 	return errors.Join(&DivergedError{stage, step, where}, err)
 }
 
 func (s *session) measure(ctx context.Context, name string, net nn.Net, e Event) error {
 	// A new graph each time: adapters come and go with the stages.
-	o := eval.Options{SeqLen: s.plan.Recipe.Data.SeqLen, Batch: evalBatch, Live: true}
-	evaluator, err := eval.New(s.backend, s.store, net, o)
+	evaluator, err := eval.New(s.backend, s.store, net, eval.Options{Batch: evalBatch, Live: true})
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
-	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/lora"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
@@ -40,9 +40,10 @@ type session struct {
 	studentFolder *checkpoints.Folder
 	origin        map[string]any // linearize.json of studentFolder
 
-	corpus *data.Corpus
-	held   *data.Corpus // nil: no evaluation
-	log    *metrics.Log
+	corpora []*data.Corpus // what the windows are of
+	corpus  *data.Windows
+	held    *data.Windows // nil: no evaluation
+	log     *metrics.Log
 
 	touched []string // tensors whose masters differ from the folder's
 	evals   []Event
@@ -155,7 +156,7 @@ func (s *session) loadTeacher() error {
 
 func (s *session) loadData() error {
 	paths := s.plan.Recipe.Paths()
-	enc, err := tokenizer.Load(cmp.Or(paths.Student, paths.Teacher))
+	enc, _, err := data.Open(cmp.Or(paths.Student, paths.Teacher))
 	if err != nil {
 		return err
 	}
@@ -172,23 +173,34 @@ func (s *session) loadData() error {
 
 // encode reads the files of one key. An engine does not say when an id is out of
 // range, so that a tokenizer of another model is found here.
-func (s *session) encode(enc data.Encoder, key string, list []recipes.Source) (*data.Corpus, error) {
+func (s *session) encode(enc data.Encoding, key string, list []recipes.Source) (*data.Windows, error) {
+	c, err := data.Load(enc, sourcesOf(list), data.Options{Cache: data.CacheDir(), Notice: s.notice})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	s.corpora = append(s.corpora, c)
+	if c.HighestID() >= s.plan.student.Vocab {
+		return nil, fmt.Errorf("%s: %w", key, &eval.VocabError{ID: c.HighestID(), Vocab: s.plan.student.Vocab})
+	}
+	d := s.plan.Recipe.Data
+	w := c.Cut(d.SeqLen, packing(d))
+	if w.Len() == 0 {
+		return nil, fmt.Errorf("%s: has %d tokens, want more than seq_len (%d)", key, c.Tokens(), d.SeqLen)
+	}
+	return w, nil
+}
+
+// sourcesOf are a recipe's files as they are read.
+func sourcesOf(list []recipes.Source) []data.Source {
 	var sources []data.Source
 	for _, x := range list {
 		sources = append(sources, data.Source{Path: x.Path, Separator: x.Separator})
 	}
-	c, err := data.Load(enc, sources)
-	if err == nil && c.HighestID() >= s.plan.student.Vocab {
-		err = &eval.VocabError{ID: c.HighestID(), Vocab: s.plan.student.Vocab}
-	}
-	if seqLen := s.plan.Recipe.Data.SeqLen; err == nil && c.Windows(seqLen) == 0 {
-		err = fmt.Errorf("has %d tokens, want more than seq_len (%d)", c.Tokens(), seqLen)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	return c, nil
+	return sources
 }
+
+// packing is how a recipe's documents fill windows.
+func packing(d recipes.Data) data.Packing { return cmp.Or(data.Packing(d.Packing), data.Concat) }
 
 // restore puts the masters of a saved state back; the moments follow when the
 // stage's trainer is there.
@@ -203,7 +215,7 @@ func (s *session) restore() error {
 
 // sampler draws a stage's windows: each stage in an order of its own.
 func (s *session) sampler(stage Stage) (data.Sampler, error) {
-	draw, err := data.NewSampler(s.corpus, s.plan.Recipe.Data.SeqLen, s.plan.Recipe.Seed^stream(stage.Name))
+	draw, err := data.NewSampler(s.corpus, s.plan.Recipe.Seed^stream(stage.Name))
 	if err != nil {
 		return draw, fmt.Errorf("data.train: %w", err)
 	}
@@ -297,6 +309,9 @@ func (s *session) close() error {
 	}
 	if s.studentFolder != nil {
 		errs = append(errs, s.studentFolder.Close())
+	}
+	for _, c := range s.corpora {
+		errs = append(errs, c.Close())
 	}
 	if s.store != nil {
 		s.store.Finalize()

@@ -117,8 +117,12 @@ func (s *session) step(stage Stage, step int, draw data.Sampler, t *train.Traine
 	starts := draw.Starts(step, stage.BatchSize*stage.GradAccumulation)
 	var batches []train.Batch
 	for part := range stage.GradAccumulation {
-		ids, targets := s.corpus.Batch(starts[part*stage.BatchSize:(part+1)*stage.BatchSize], seqLen)
-		batches = append(batches, train.Batch{B: stage.BatchSize, T: seqLen, IDs: ids, Targets: targets})
+		b := s.corpus.Batch(starts[part*stage.BatchSize : (part+1)*stage.BatchSize]...)
+		counted := b.Counted
+		if stage.Kind == "align" {
+			counted = b.Real // a mixer imitates whoever speaks
+		}
+		batches = append(batches, train.Batch{B: stage.BatchSize, T: seqLen, IDs: b.Inputs, Targets: b.Targets, Counted: counted})
 	}
 	if m, err = t.Step(step+1, rates, batches...); err != nil {
 		return m, 0, fmt.Errorf("stage %s: %w", stage.label(), err)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
@@ -22,17 +24,12 @@ var torchNames = map[checkpoints.DType]string{
 // studentConfig returns the config of m with other mixers. Every key of the source
 // stays, also those that nobody here knows, except those that would make another
 // program build the teacher. What readers derive differently when a key is absent is
-// spelt out, and RoPE and dtype in the spellings of transformers 4 and 5 both.
+// spelt out, and dtype and a RoPE that all layers share in the spellings of
+// transformers 4 and 5 both.
 func studentConfig(source *checkpoints.Config, m *arch.Model, mixers []arch.Mixer, dtype checkpoints.DType) (*checkpoints.Config, error) {
 	c := source.Clone()
 	var errs []error
 	set := func(key string, value any) { errs = append(errs, c.Set(key, value)) }
-	setAbsent := func(key string, value any) {
-		var old any
-		if _, err := source.Get(key, &old); err == nil && old == nil {
-			set(key, value)
-		}
-	}
 	if m.Name != arch.StudentType {
 		set("teacher_architectures", []string{m.Family})
 		set("teacher_model_type", m.Name)
@@ -40,23 +37,27 @@ func studentConfig(source *checkpoints.Config, m *arch.Model, mixers []arch.Mixe
 	set("architectures", []string{studentArchitecture})
 	set("model_type", arch.StudentType)
 	c.Delete("auto_map") // names the teacher's own code
-	setAbsent("num_key_value_heads", m.KVHeads)
-	setAbsent("head_dim", m.HeadDim)
-	setAbsent("hidden_act", m.Act)
-	setAbsent("rms_norm_eps", m.NormEps)
-	setAbsent("tie_word_embeddings", m.Tied)
-	set("torch_dtype", torchNames[dtype])
-	set("dtype", torchNames[dtype])
-	rope, kind, err := ropeParameters(source, m.Rope.Theta)
+	absent, err := arch.Absent(source.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	set("rope_theta", float(m.Rope.Theta))
-	set("rope_parameters", rope)
-	if kind == "default" {
-		set("rope_scaling", nil)
-	} else {
-		set("rope_scaling", rope)
+	for _, key := range slices.Sorted(maps.Keys(absent)) {
+		set(key, absent[key])
+	}
+	set("torch_dtype", torchNames[dtype])
+	set("dtype", torchNames[dtype])
+	if m.OneRope() {
+		rope, kind, err := ropeParameters(source, m)
+		if err != nil {
+			return nil, err
+		}
+		set("rope_theta", float(m.Rope.Theta))
+		set("rope_parameters", rope)
+		if kind == "default" {
+			set("rope_scaling", nil)
+		} else {
+			set("rope_scaling", rope)
+		}
 	}
 	set("mixers", mixers)
 	return c, errors.Join(errs...)
@@ -65,7 +66,8 @@ func studentConfig(source *checkpoints.Config, m *arch.Model, mixers []arch.Mixe
 // ropeParameters returns the dictionary that counts, in transformers 5's spelling,
 // and its rope_type: a rope_scaling that is not null, else rope_parameters, else
 // the default.
-func ropeParameters(source *checkpoints.Config, theta float64) (rope map[string]any, kind string, err error) {
+func ropeParameters(source *checkpoints.Config, m *arch.Model) (rope map[string]any, kind string, err error) {
+	rope, kind = map[string]any{}, "default"
 	for _, key := range []string{"rope_scaling", "rope_parameters"} {
 		var dict map[string]json.RawMessage // values verbatim, whatever they are
 		if _, err := source.Get(key, &dict); err != nil {
@@ -74,7 +76,6 @@ func ropeParameters(source *checkpoints.Config, theta float64) (rope map[string]
 		if dict == nil {
 			continue
 		}
-		rope = map[string]any{}
 		for k, v := range dict {
 			rope[k] = v
 		}
@@ -83,10 +84,13 @@ func ropeParameters(source *checkpoints.Config, theta float64) (rope map[string]
 			return nil, "", fmt.Errorf("config.json: %s: %w", key, err)
 		}
 		delete(rope, "type")
-		rope["rope_type"], rope["rope_theta"] = kind, float(theta)
-		return rope, kind, nil
+		break
 	}
-	return map[string]any{"rope_type": "default", "rope_theta": float(theta)}, "default", nil
+	rope["rope_type"], rope["rope_theta"] = kind, float(m.Rope.Theta)
+	if _, ok := rope["partial_rotary_factor"]; !ok && m.Rope.Dim < m.HeadDim {
+		rope["partial_rotary_factor"] = float(float64(m.Rope.Dim) / float64(m.HeadDim))
+	}
+	return rope, kind, nil
 }
 
 // ropeType reads rope_type, or type as it was called before.

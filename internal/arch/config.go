@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -163,6 +164,39 @@ func (f family) normalise(raw map[string]json.RawMessage) error {
 		raw[key] = text
 	}
 	return nil
+}
+
+// Absent returns the keys that a config leaves to its class, in the family's spelling,
+// with the values that the class gives them; what the class works out from other keys
+// is in it, too. A student spells them out, since its reader knows no such class.
+func Absent(text []byte) (map[string]any, error) {
+	m, err := Describe(text)
+	if err != nil {
+		return nil, err
+	}
+	raw := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	row := families[m.Family]
+	absent := maps.Clone(row.defaults)
+	delete(absent, "partial_rotary_factor") // of the rope's dictionary
+	absent["num_key_value_heads"], absent["head_dim"] = m.KVHeads, m.HeadDim
+	if err := (family{nested: row.nested, spelling: row.spelling}).normalise(raw); err != nil {
+		return nil, err
+	}
+	for key := range absent {
+		value, ok := raw[key]
+		if derived := key == "num_key_value_heads" || key == "head_dim"; ok && (set(value) || !derived) {
+			delete(absent, key)
+		}
+	}
+	c := config{row: row}
+	named := map[string]any{}
+	for key, value := range absent {
+		named[c.key(key)] = value
+	}
+	return named, nil
 }
 
 // key is a config key as the family spells it, for messages.

@@ -110,6 +110,9 @@ func (r Rope) QueryScale(position int) float64 {
 	return 1 + r.Beta*math.Log1p(math.Floor(float64(position)/float64(r.Original)))
 }
 
+// OneRope reports whether all layers of the family that turn at all turn alike.
+func (m *Model) OneRope() bool { return m.Positions == 0 && families[m.Family].localTheta == 0 }
+
 // Ropes returns the different embeddings of a model's layers, and which of them each
 // layer has; −1 stands for none.
 func (m *Model) Ropes() (ropes []Rope, of []int) {

@@ -1,0 +1,60 @@
+package convert_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/seed-1411d8c0/linearize/convert"
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
+)
+
+// A student in which every layer stays is its teacher: the same logits, bit for bit,
+// whatever the family's files look like. So nothing is lost on the way through the
+// student's folder, neither a tensor nor a key of its config. Read back and converted
+// once more it stays so.
+func TestFamiliesKeepLogits(t *testing.T) {
+	for _, name := range testdata.Families(t) {
+		t.Run(name, func(t *testing.T) {
+			teacher := testdata.Family(t, name)
+			want := logits(t, teacher)
+			from := teacher
+			for _, out := range []string{"student", "again"} {
+				dir := filepath.Join(t.TempDir(), out)
+				plan, err := convert.NewPlan(from, dir, convert.Options{Mixer: "hedgehog", Keep: "all"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := plan.Write(t.Context(), nil); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(logits(t, dir), want) {
+					t.Errorf("%s has other logits than the teacher", out)
+				}
+				from = dir
+			}
+		})
+	}
+}
+
+func logits(t *testing.T, dir string) []float32 {
+	t.Helper()
+	net, store := nntest.Load(t, dir)
+	d, err := infer.NewDecoder(infer.Model{Backend: enginetest.Open(t), Store: store, Net: net})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Finalize()
+	var ids []int
+	for i := range 24 {
+		ids = append(ids, i*7%net.Model.Vocab)
+	}
+	out, err := d.Forward(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -52,7 +52,11 @@ default method; --seeding names one for all of them.`,
 				o.LayerMixers = append(o.LayerMixers, x)
 			}
 			o.MaxShardSize, o.Version = size, buildVersion().Version
-			plan, err := convert.NewPlan(args[0], output, o)
+			dir, _, err := findModel(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			plan, err := convert.NewPlan(dir, output, o)
 			if err != nil {
 				return planError(err)
 			}

@@ -84,9 +84,19 @@ func (c *evalCmd) run(cmd *cobra.Command, dir string) error {
 	case c.batch < 1:
 		return usagef("--batch is %d, want > 0", c.batch)
 	}
-	dirs := []string{dir}
+	names := []string{dir}
 	if c.against != "" {
-		dirs = append(dirs, c.against)
+		names = append(names, c.against)
+	}
+	dirs := make([]string, len(names))
+	for i, name := range names {
+		found, ref, err := findModel(cmd, name)
+		if err != nil {
+			return err
+		}
+		if dirs[i] = found; ref.Repo != "" {
+			names[i] = ref.String()
+		}
 	}
 	corpora, err := c.encode(cmd, dirs)
 	defer func() {
@@ -105,7 +115,7 @@ func (c *evalCmd) run(cmd *cobra.Command, dir string) error {
 			return err
 		}
 		results = append(results, r)
-		out.Results = append(out.Results, evalResult{dir, r.NatsPerToken, r.StdErr, r.Tokens})
+		out.Results = append(out.Results, evalResult{names[i], r.NatsPerToken, r.StdErr, r.Tokens})
 	}
 	if len(results) == 2 {
 		d, err := results[0].Minus(results[1])

@@ -70,6 +70,10 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 	if err := c.check(cmd); err != nil {
 		return err
 	}
+	dir, _, err := findModel(cmd, dir)
+	if err != nil {
+		return err
+	}
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
 		return invalid(err)

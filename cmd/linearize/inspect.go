@@ -16,13 +16,17 @@ func newInspectCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
-		Short: "Show what a model folder holds, and what is wrong with it",
+		Short: "Show what a model holds, and what is wrong with it",
 		Long: `Read the headers of a model folder and hold them against its config.json.
 
 A folder with problems ends with exit code 3 after its report.`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			report, err := convert.Inspect(args[0])
+			dir, _, err := findModel(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			report, err := convert.Inspect(dir)
 			if err != nil {
 				return invalid(err)
 			}

@@ -56,6 +56,10 @@ func (c *logitsCmd) run(cmd *cobra.Command, dir string) error {
 	if err := c.check(cmd); err != nil {
 		return err
 	}
+	dir, _, err := findModel(cmd, dir)
+	if err != nil {
+		return err
+	}
 	ids, err := c.tokens(cmd, dir)
 	if err != nil {
 		return err

@@ -58,6 +58,7 @@ func newRoot() *cobra.Command {
 			return nil
 		},
 	}
+	offlineFlag(root)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
 		newConvertCmd(),

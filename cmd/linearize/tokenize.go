@@ -34,7 +34,11 @@ a text may hold newlines, and a line in is always a line out.`,
 			if skipSpecial && !decode {
 				return usagef("--skip-special is for --decode")
 			}
-			tok, err := tokenizer.Load(args[0])
+			dir, err := findTokenizer(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			tok, err := tokenizer.Load(dir)
 			if err != nil {
 				return invalid(err)
 			}

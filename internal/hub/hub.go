@@ -33,9 +33,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -68,7 +70,7 @@ func Resolve(ctx context.Context, arg string, o Options) (dir string, ref Ref, e
 	c := cacheOf(o.Cache, ref.Repo)
 	if !strings.Contains(arg, "@") && isDir(filepath.Dir(arg)) && !isDir(c.dir) {
 		return "", Ref{}, &hinted{
-			fmt.Errorf("open %s: no such folder in %s", arg, filepath.Dir(arg)),
+			&fs.PathError{Op: "open", Path: arg, Err: syscall.ENOENT}, // as opening it would say
 			"for the model of that name on the hub write " + ref.Repo + "@" + defaultRevision,
 		}
 	}

@@ -29,7 +29,7 @@ func readAdded(n node, t *Tokenizer) *addedTokens {
 	if n.null() {
 		return a
 	}
-	next := len(t.model.vocab)
+	next := t.model.entries()
 	for _, child := range n.list() {
 		o := child.object("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special")
 		id, content := o.get("id").integer(), o.get("content").text()
@@ -54,7 +54,7 @@ func readAdded(n node, t *Tokenizer) *addedTokens {
 			continue
 		}
 		if t.normalize != nil {
-			content = t.normalize(content)
+			content, _ = t.normalize(content, 0)
 			t.tokens[id].spelled = content
 		}
 		a.normalized.add(content, tok)
@@ -67,8 +67,8 @@ func readAdded(n node, t *Tokenizer) *addedTokens {
 // file's: that of the vocabulary, or the next one after vocabulary and added tokens.
 func (t *Tokenizer) claim(at node, id int, content string, next *int) bool {
 	want, known := *next, false
-	if in, ok := t.model.vocab[content]; ok {
-		want, known = int(in), true
+	if in, ok := t.model.lookup(content); ok {
+		want, known = in, true
 	}
 	if id != want {
 		at.fail("got %d for %q, want %d: vocabulary and added tokens are numbered without gaps", id, content, want)
@@ -141,9 +141,9 @@ func (s *tokenSet) match(text string) (tok addedToken, length int) {
 }
 
 // cut calls found for every token in text and plain for what lies between, in
-// order. A token that may only stand alone and does not is left in the text,
+// order; from is where the segment begins. A token that may only stand alone and does not is left in the text,
 // and what it covers is not searched again.
-func (s *tokenSet) cut(text string, found func(id int), plain func(segment string)) {
+func (s *tokenSet) cut(text string, found func(id int), plain func(segment string, from int)) {
 	done := 0 // everything before it has been handed out
 	if s.next != nil {
 		for i := 0; i < len(text); {
@@ -168,14 +168,14 @@ func (s *tokenSet) cut(text string, found func(id int), plain func(segment strin
 				stop = len(text) - len(strings.TrimLeftFunc(text[stop:], unicode.IsSpace))
 			}
 			if done < start {
-				plain(text[done:start])
+				plain(text[done:start], done)
 			}
 			found(tok.id)
 			done = stop
 		}
 	}
 	if done < len(text) {
-		plain(text[done:])
+		plain(text[done:], done)
 	}
 }
 

@@ -24,6 +24,10 @@ type bpe struct {
 	fuseUnk   bool             // a run of unknown runes is one token
 	whole     map[string]int32 // words that are tokens before any merge (ignore_merges)
 
+	// Characters that only merges know have the ids from loose on, which no token has.
+	loose     int32
+	looseText []string
+
 	cache *wordCache
 }
 
@@ -38,17 +42,9 @@ func pairOf(a, b int32) pair { return pair(uint64(uint32(a))<<32 | uint64(uint32
 // merge says how early a pair is joined (lowest rank first) and into what.
 type merge struct{ rank, id int32 }
 
-// readModel reads the model; byteLevel is what the pre-tokenizer says.
-func readModel(n node, byteLevel bool) *bpe {
+// readBPE reads the model; byteLevel is what the pre-tokenizer says.
+func readBPE(n node, byteLevel bool) *bpe {
 	m := &bpe{byteLevel: byteLevel, unk: none, cache: newWordCache()}
-	if n.null() {
-		n.fail("missing, want an object")
-		return m
-	}
-	if kind, at := n.kind(); kind != "BPE" {
-		at.unsupported(`"BPE"`)
-		return m
-	}
 	o := n.object("type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
 		"fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges")
 	if at := o.get("dropout"); !at.null() && decode[float64](at, "a number") != 0 {
@@ -67,7 +63,7 @@ func readModel(n node, byteLevel bool) *bpe {
 		return m
 	}
 	m.readMerges(o.get("merges"))
-	m.spellOut()
+	m.spellOut(m.vocab)
 	if byteLevel && m.fallback && !m.covers {
 		fallback.fail("true with ByteLevel is supported only where the vocabulary has all 256 bytes")
 	}
@@ -149,13 +145,14 @@ func (m *bpe) readMerges(n node) {
 	}
 }
 
-// spellOut fills the tables from bytes and runes to ids.
-func (m *bpe) spellOut() {
+// spellOut fills the tables from bytes and from runes, which are those of symbols, to
+// ids.
+func (m *bpe) spellOut(symbols map[string]int32) {
 	m.runes = map[rune]int32{}
 	for i := range m.ascii {
 		m.ascii[i] = none
 	}
-	for text, id := range m.vocab {
+	for text, id := range symbols {
 		r, size := utf8.DecodeRuneInString(text)
 		if size == 0 || size < len(text) {
 			continue
@@ -189,7 +186,12 @@ func byteToken(b byte) string {
 // changing any id: no merge joins across such a place, no run of unknown runes
 // does, and no rune vanishes and lets two marks meet.
 func (m *bpe) markSplits() bool {
-	if _, ok := m.vocab[mark]; !ok || m.byteLevel || m.whole != nil {
+	return !m.byteLevel && m.whole == nil && m.marksApart()
+}
+
+// marksApart is markSplits for words that are no tokens before any merge.
+func (m *bpe) marksApart() bool {
+	if _, ok := m.vocab[mark]; !ok {
 		return false
 	}
 	if m.unk == none && !m.covers {
@@ -207,7 +209,6 @@ func (m *bpe) markSplits() bool {
 	return true
 }
 
-// table returns the vocabulary by id.
 func (m *bpe) table() []token {
 	size := int32(0)
 	for _, id := range m.vocab {
@@ -220,7 +221,13 @@ func (m *bpe) table() []token {
 	return tokens
 }
 
-// append appends the ids of one word.
+func (m *bpe) lookup(text string) (int, bool) {
+	id, ok := m.vocab[text]
+	return int(id), ok
+}
+
+func (m *bpe) entries() int { return len(m.vocab) }
+
 func (m *bpe) append(ids []int, word string) []int {
 	if m.whole != nil {
 		if id, ok := m.whole[word]; ok {
@@ -231,6 +238,9 @@ func (m *bpe) append(ids []int, word string) []int {
 	if known == nil {
 		var few [48]int32
 		known = m.join(m.symbols(few[:0], word))
+		if len(m.looseText) > 0 {
+			known = m.settle(known)
+		}
 		m.cache.put(slot, word, known)
 	}
 	for _, id := range known {
@@ -269,6 +279,27 @@ func (m *bpe) symbols(ids []int32, word string) []int32 {
 		ids = append(ids, m.unk)
 	}
 	return ids
+}
+
+// settle makes bytes, or one unknown token for a run, of the loose characters that no
+// merge took.
+func (m *bpe) settle(ids []int32) []int32 {
+	var out []int32
+	for _, id := range ids {
+		switch {
+		case id >= m.loose && m.fallback:
+			for _, b := range []byte(m.looseText[id-m.loose]) {
+				out = append(out, m.bytes[b])
+			}
+			continue
+		case id >= m.loose:
+			id = m.unk
+		}
+		if id != m.unk || len(out) == 0 || out[len(out)-1] != m.unk {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // symbol returns the id and length of the first byte or rune of a word.

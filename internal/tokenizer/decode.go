@@ -8,17 +8,21 @@ import (
 // decoder says how tokens become text. The file gives it as steps; the ones
 // supported come down to: spell every token, join, drop a space at the start.
 type decoder struct {
-	byteLevel bool                  // tokens are byte-level spellings
-	replace   []func(string) string // applied to the text of every token
-	fallback  bool                  // <0xNN> is one byte
-	between   string                // put between tokens
-	strip     rune                  // this rune is dropped at the start of the text,
-	stripMax  int                   // at most so many times
+	byteLevel bool       // tokens are byte-level spellings
+	spell     []spelling // applied to the text of every token
+	fallback  bool       // then <0xNN> is one byte
+	respell   []spelling // applied after that
+	between   string     // put between tokens
+	strip     rune       // this rune is dropped at the start of the text,
+	stripMax  int        // at most so many times
 }
+
+// spelling changes the text of one token; first says that it is the first one.
+type spelling func(token string, first bool) string
 
 // Steps of the decoder in the order in which they may stand.
 const (
-	atReplace = iota
+	atTokens = iota
 	atFused
 	atStripped
 )
@@ -27,48 +31,62 @@ func readDecoder(n node) decoder {
 	if n.null() {
 		return decoder{between: " "}
 	}
-	var d decoder
-	if kind, at := n.kind(); kind != "Sequence" {
-		if kind == "ByteLevel" {
-			readByteLevelDecoder(n, &d)
-		} else {
-			at.unsupported("ByteLevel", "Sequence")
-		}
-		return d
+	steps := []node{n}
+	if kind, _ := n.kind(); kind == "Sequence" {
+		steps = n.object("type", "decoders").get("decoders").list()
 	}
-	stage := atReplace
-	for _, child := range n.object("type", "decoders").get("decoders").list() {
-		kind, at := child.kind()
-		late := false
+	var d decoder
+	stage := atTokens
+	for _, step := range steps {
+		kind, at := step.kind()
+		late := stage > atTokens
 		switch kind {
 		case "ByteLevel":
-			late = stage > atReplace || len(d.replace) > 0 || d.fallback
-			readByteLevelDecoder(child, &d)
+			late = late || len(d.spell) > 0 || d.fallback
+			readByteLevelDecoder(step, &d)
 			stage = atFused // it joins what it has
 		case "Replace":
-			late = stage > atReplace || d.fallback
-			from, to := readReplacement(child)
-			d.replace = append(d.replace, func(text string) string { return strings.ReplaceAll(text, from, to) })
+			r := readReplacement(step)
+			d.add(func(token string, _ bool) string {
+				token, _ = r.apply(token, 0)
+				return token
+			})
+		case "Metaspace":
+			d.add(readMetaspace(step).spell)
 		case "ByteFallback":
-			late = stage > atReplace || d.fallback
-			child.object("type")
+			late = late || d.fallback
+			step.object("type")
 			d.fallback = true
 		case "Fuse":
 			late = stage > atFused
-			child.object("type")
+			step.object("type")
 			stage = atFused
 		case "Strip":
-			late = stage != atFused
-			d.readStrip(child)
+			late = stage > atFused
+			r, limit := readStrip(step)
+			if stage == atTokens {
+				d.add(func(token string, _ bool) string { return trimStart(token, r, limit) })
+				break
+			}
+			d.strip, d.stripMax = r, limit
 			stage = atStripped
 		default:
-			at.unsupported("ByteFallback", "ByteLevel", "Fuse", "Replace", "Strip")
+			at.unsupported("ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Sequence", "Strip")
 		}
 		if late {
-			child.fail("%s is not supported at this place; supported: ByteLevel or Replace, ByteFallback, Fuse, Strip, in this order", kind)
+			step.fail("%s is not supported at this place; supported: ByteLevel or Metaspace, Replace, Strip and one ByteFallback, then Fuse, then Strip", kind)
 		}
 	}
 	return d
+}
+
+// add adds a change of every token, before or after bytes are put together.
+func (d *decoder) add(s spelling) {
+	if d.fallback {
+		d.respell = append(d.respell, s)
+	} else {
+		d.spell = append(d.spell, s)
+	}
 }
 
 func readByteLevelDecoder(n node, d *decoder) {
@@ -79,30 +97,43 @@ func readByteLevelDecoder(n node, d *decoder) {
 	d.byteLevel = true
 }
 
-func (d *decoder) readStrip(n node) {
+func readStrip(n node) (content rune, start int) {
 	o := n.object("type", "content", "start", "stop")
-	content := o.get("content")
-	r, size := utf8.DecodeRuneInString(content.text())
-	if size == 0 || size < len(content.text()) {
-		content.fail("got %s, want one character", content.shown())
+	at := o.get("content")
+	r, size := utf8.DecodeRuneInString(at.text())
+	if size == 0 || size < len(at.text()) {
+		at.fail("got %s, want one character", at.shown())
 	}
 	if stop := o.get("stop"); stop.integer() != 0 {
 		stop.unsupported("0")
 	}
-	start := o.get("start")
-	if d.strip, d.stripMax = r, start.integer(); d.stripMax < 0 {
-		start.fail("got %d, want 0 or more", d.stripMax)
+	from := o.get("start")
+	if start = from.integer(); start < 0 {
+		from.fail("got %d, want 0 or more", start)
 	}
+	return r, start
 }
 
-// spell returns what one token adds to the text; raw says that it is a byte on
-// its own.
-func (d *decoder) spell(token string) (text string, raw bool) {
+// trimStart drops r at the start of a text, at most limit times.
+func trimStart(text string, r rune, limit int) string {
+	for ; limit > 0; limit-- {
+		rest, ok := strings.CutPrefix(text, string(r))
+		if !ok {
+			break
+		}
+		text = rest
+	}
+	return text
+}
+
+// spelled returns what one token adds to the text, before respell; raw says that it
+// is a byte on its own.
+func (d *decoder) spelled(token string, first bool) (text string, raw bool) {
 	if d.byteLevel {
 		return tokenBytes(token), false
 	}
-	for _, replace := range d.replace {
-		token = replace(token)
+	for _, s := range d.spell {
+		token = s(token, first)
 	}
 	if d.fallback {
 		if b, ok := parseByteToken(token); ok {
@@ -110,6 +141,14 @@ func (d *decoder) spell(token string) (text string, raw bool) {
 		}
 	}
 	return token, false
+}
+
+// respelled is the rest of what becomes of a token.
+func (d *decoder) respelled(token string, first bool) string {
+	for _, s := range d.respell {
+		token = s(token, first)
+	}
+	return token
 }
 
 // parseByteToken is the inverse of [byteToken], in either case of the digits.
@@ -133,12 +172,21 @@ func parseByteToken(token string) (b byte, ok bool) {
 // run of byte tokens that is not valid as a whole.
 func (t *Tokenizer) Decode(ids []int, skipSpecial bool) string {
 	var out, run []byte // run: byte tokens in a row
-	first := true
+	taken, put := 0, 0  // tokens before and after bytes were put together
+	emit := func(text string) {
+		if put > 0 {
+			out = append(out, t.decoder.between...)
+		}
+		out = append(out, t.decoder.respelled(text, put == 0)...)
+		put++
+	}
 	flush := func() {
-		if utf8.Valid(run) {
-			out = append(out, run...)
+		if utf8.Valid(run) && len(run) > 0 {
+			emit(string(run))
 		} else {
-			out = append(out, strings.Repeat("\uFFFD", len(run))...)
+			for range run {
+				emit("\uFFFD")
+			}
 		}
 		run = run[:0]
 	}
@@ -146,17 +194,14 @@ func (t *Tokenizer) Decode(ids []int, skipSpecial bool) string {
 		if _, ok := t.Token(id); !ok || skipSpecial && t.tokens[id].special {
 			continue
 		}
-		text, raw := t.decoder.spell(t.tokens[id].spelled)
+		text, raw := t.decoder.spelled(t.tokens[id].spelled, taken == 0)
+		taken++
 		if raw {
 			run = append(run, text...)
 			continue
 		}
 		flush()
-		if !first {
-			out = append(out, t.decoder.between...)
-		}
-		first = false
-		out = append(out, text...)
+		emit(text)
 	}
 	flush()
 	out, _ = t.decoder.trim(out, t.decoder.stripMax)
@@ -174,47 +219,4 @@ func (d *decoder) trim(text []byte, limit int) (rest []byte, left int) {
 		text, limit = text[size:], limit-1
 	}
 	return text, limit
-}
-
-// Stream decodes ids one by one, for text that is being generated. The parts it
-// returns join to what Decode(ids, true) returns, except that broken byte tokens
-// are shown as U+FFFD each for itself.
-type Stream struct {
-	t     *Tokenizer
-	held  []byte // the start of a rune that still lacks bytes
-	strip int    // how many runes may still be dropped at the start
-	first bool
-}
-
-// Stream returns a new stream. It leaves special tokens out.
-func (t *Tokenizer) Stream() *Stream {
-	return &Stream{t: t, strip: t.decoder.stripMax, first: true}
-}
-
-// Next takes one more id and returns the text that is certain now: it never ends
-// within a rune, and may be empty.
-func (s *Stream) Next(id int) string {
-	if _, ok := s.t.Token(id); !ok || s.t.tokens[id].special {
-		return ""
-	}
-	if !s.first {
-		s.held = append(s.held, s.t.decoder.between...)
-	}
-	s.first = false
-	text, _ := s.t.decoder.spell(s.t.tokens[id].spelled)
-	s.held = append(s.held, text...)
-	if s.strip > 0 {
-		s.held, s.strip = s.t.decoder.trim(s.held, s.strip)
-	}
-	cut := complete(s.held)
-	out := valid(s.held[:cut])
-	s.held = append(s.held[:0], s.held[cut:]...)
-	return out
-}
-
-// Flush returns what is still held at the end: U+FFFD for a rune cut short.
-func (s *Stream) Flush() string {
-	out := valid(s.held)
-	s.held = s.held[:0]
-	return out
 }

@@ -50,10 +50,9 @@ func TestRefused(t *testing.T) {
 	}{
 		{"version", "2.0", `version: "2.0" is not supported; supported: "1.0"`},
 		{"extra", 1, "extra: unknown key; known: version, truncation,"},
-		{"truncation", object{"max_length": 5}, `truncation: {"max_length":5} is not supported; supported: null`},
-		{"padding", object{}, "padding: {} is not supported; supported: null"},
 		{"model", nil, "model: missing, want an object"},
-		{"model.type", "Unigram", `model.type: "Unigram" is not supported; supported: "BPE"`},
+		{"model.type", "WordPiece", `model.type: "WordPiece" is not supported; supported: "BPE", "Unigram"`},
+		{"model.type", "Unigram", "model.type: Unigram with a ByteLevel pre-tokenizer is not supported; supported: BPE"},
 		{"model.dropout", 0.1, "model.dropout: 0.1 is not supported; supported: null, 0"},
 		{"model.dropout", "much", `model.dropout: want a number, got "much"`},
 		{"model.continuing_subword_prefix", "##", `model.continuing_subword_prefix: "##" is not supported; supported: null, ""`},
@@ -67,13 +66,19 @@ func TestRefused(t *testing.T) {
 		{"model.merges", []string{"ab"}, `model.merges[0]: got "ab", want two tokens with one space between them`},
 		{"model.merges", [][]string{{"a"}}, `model.merges[0]: got ["a"], want "a b" or ["a", "b"]`},
 		{"model.merges", []int{1}, `model.merges[0]: want "a b" or ["a", "b"], got 1`},
-		{"normalizer", object{"type": "BertNormalizer"}, `normalizer.type: "BertNormalizer" is not supported; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence`},
+		{"normalizer", object{"type": "BertNormalizer"}, `normalizer.type: "BertNormalizer" is not supported; supported: Lowercase, NFC, NFD, NFKC, NFKD, Precompiled, Prepend, Replace, Strip, StripAccents, Sequence`},
 		{"normalizer", object{"type": "NFC", "form": 1}, "normalizer.form: unknown key; known: type"},
-		{"normalizer", object{"type": "Replace", "pattern": object{"Regex": " +"}, "content": ""}, "normalizer.pattern.Regex: a regular expression is not supported here; supported: String"},
+		{"normalizer", object{"type": "Replace", "pattern": object{"Regex": "\\b"}, "content": ""}, `normalizer.pattern.Regex: "\\b" is not supported: \b`},
+		{"normalizer", object{"type": "Precompiled", "precompiled_charsmap": "?"}, "normalizer.precompiled_charsmap: want base64: "},
+		{"normalizer", object{"type": "Precompiled", "precompiled_charsmap": "AQAAAA=="}, "normalizer.precompiled_charsmap: read character map: got a trie of 1 bytes, want a multiple of 4 up to 0"},
 		{"normalizer", object{"type": "Replace", "pattern": object{"String": ""}, "content": ""}, "normalizer.pattern.String: want a text that is not empty"},
 		{"normalizer", 5, "normalizer: want an object, got 5"},
 		{"normalizer", object{}, "normalizer.type: missing, want a string"},
-		{"pre_tokenizer", object{"type": "Metaspace"}, `pre_tokenizer.type: "Metaspace" is not supported; supported: Digits, Split, ByteLevel, Sequence`},
+		{"pre_tokenizer", object{"type": "BertPreTokenizer"}, `pre_tokenizer.type: "BertPreTokenizer" is not supported; supported: CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, Whitespace, WhitespaceSplit, ByteLevel, Sequence`},
+		{"pre_tokenizer", object{"type": "Metaspace", "replacement": "__"}, `pre_tokenizer.replacement: got "__", want one character`},
+		{"pre_tokenizer", object{"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}, `pre_tokenizer.prepend_scheme: "last" is not supported; supported: "always", "first", "never"`},
+		{"pre_tokenizer", object{"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "add_prefix_space": false}, `pre_tokenizer.add_prefix_space: false contradicts prepend_scheme "first"`},
+		{"pre_tokenizer", object{"type": "CharDelimiterSplit", "delimiter": ""}, `pre_tokenizer.delimiter: got "", want one character`},
 		{"pre_tokenizer", object{"type": "ByteLevel"}, "pre_tokenizer.add_prefix_space: missing, want true or false"},
 		{"pre_tokenizer", object{"type": "Sequence", "pretokenizers": []any{object{"type": "ByteLevel", "add_prefix_space": false}, object{"type": "Digits"}}}, "pre_tokenizer.pretokenizers[1]: nothing may come after ByteLevel"},
 		{"pre_tokenizer", split(`a`, "Kept"), `pre_tokenizer.behavior: "Kept" is not supported; supported: Contiguous, Isolated, MergedWithNext, MergedWithPrevious, Removed`},
@@ -87,9 +92,9 @@ func TestRefused(t *testing.T) {
 		{"post_processor.single", []any{}, "post_processor.single: want the text itself (Sequence A) in the template"},
 		{"post_processor.special_tokens", object{}, "post_processor.special_tokens.<|end|>: missing, want an object"},
 		{"post_processor.special_tokens", object{"<|end|>": object{"id": "", "ids": []int{999}, "tokens": []string{}}}, "post_processor.special_tokens.<|end|>.ids[0]: got 999, want the id of a token"},
-		{"decoder", object{"type": "WordPiece"}, `decoder.type: "WordPiece" is not supported; supported: ByteLevel, Sequence`},
+		{"decoder", object{"type": "WordPiece"}, `decoder.type: "WordPiece" is not supported; supported: ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence, Strip`},
 		{"decoder", steps("Fuse", "ByteFallback"), "decoder.decoders[1]: ByteFallback is not supported at this place"},
-		{"decoder", steps("CTC"), `decoder.decoders[0].type: "CTC" is not supported; supported: ByteFallback, ByteLevel, Fuse, Replace, Strip`},
+		{"decoder", steps("CTC"), `decoder.decoders[0].type: "CTC" is not supported; supported: ByteFallback, ByteLevel, Fuse, Metaspace,`},
 		{"decoder", object{"type": "Sequence", "decoders": []any{object{"type": "Fuse"}, object{"type": "Strip", "content": " ", "start": 0, "stop": 1}}}, "decoder.decoders[1].stop: 1 is not supported; supported: 0"},
 		{"added_tokens", added(300, "<x>"), `added_tokens[0].id: got 300 for "<x>", want 257: vocabulary and added tokens are numbered without gaps`},
 		{"added_tokens", added(3, "!"), `added_tokens[0].id: got 3 for "!", want 1`},
@@ -116,12 +121,11 @@ func TestUnknownToken(t *testing.T) {
 
 func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := Parse("f", patched(t, small(t), map[string]any{
-		"version": "3", "truncation": 1, "model.dropout": 0.5, "decoder": map[string]any{"type": "CTC"},
+		"version": "3", "model.dropout": 0.5, "decoder": map[string]any{"type": "CTC"},
 	}))
 	want := `f: version: "3" is not supported; supported: "1.0"
-f: truncation: 1 is not supported; supported: null
 f: model.dropout: 0.5 is not supported; supported: null, 0
-f: decoder.type: "CTC" is not supported; supported: ByteLevel, Sequence`
+f: decoder.type: "CTC" is not supported; supported: ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence, Strip`
 	if err == nil || err.Error() != want {
 		t.Errorf("problems: %s", cmp.Diff(want, err.Error()))
 	}
@@ -144,12 +148,12 @@ func TestMissing(t *testing.T) {
 	if !ok || !strings.Contains(missing.Hint(), "copy tokenizer.json") {
 		t.Fatalf("empty folder: got %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "tokenizer.model"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "tekken.json"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Load(dir)
-	if missing, ok = errors.AsType[*MissingError](err); !ok || !strings.Contains(missing.Hint(), "tokenizer.model only") {
-		t.Fatalf("folder with tokenizer.model: got %v", err)
+	if missing, ok = errors.AsType[*MissingError](err); !ok || !strings.Contains(missing.Hint(), "tekken.json only") {
+		t.Fatalf("folder with tekken.json: got %v", err)
 	}
 	if want := "read " + filepath.Join(dir, "tokenizer.json") + ": no such file"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)

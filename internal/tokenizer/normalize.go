@@ -1,26 +1,35 @@
 package tokenizer
 
 import (
-	"slices"
+	"encoding/base64"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// normalizers builds the text change of each supported "type". All of them leave
-// the empty text empty.
-var normalizers = map[string]func(node) func(string) string{
-	"NFC":     readForm(norm.NFC),
-	"NFD":     readForm(norm.NFD),
-	"NFKC":    readForm(norm.NFKC),
-	"NFKD":    readForm(norm.NFKD),
-	"Prepend": readPrepend,
-	"Replace": readReplace,
+// normalizer changes a text. lead is how many bytes of it come from the first
+// character of the whole input, 0 where it begins later, before and after: a
+// [metaspace] of scheme "first" asks. The empty text stays empty.
+type normalizer func(text string, lead int) (changed string, newLead int)
+
+// normalizers builds the text change of each supported "type".
+var normalizers = map[string]func(node) normalizer{
+	"Lowercase":    readLowercase,
+	"NFC":          readForm(norm.NFC),
+	"NFD":          readForm(norm.NFD),
+	"NFKC":         readForm(norm.NFKC),
+	"NFKD":         readForm(norm.NFKD),
+	"Precompiled":  readPrecompiled,
+	"Prepend":      readPrepend,
+	"Replace":      readReplace,
+	"Strip":        readStripNormalizer,
+	"StripAccents": readStripAccents,
 }
 
 // readNormalizer returns the text change that the file asks for, or nil for none.
-func readNormalizer(n node) func(string) string {
+func readNormalizer(n node) normalizer {
 	if n.null() {
 		return nil
 	}
@@ -36,143 +45,136 @@ func readNormalizer(n node) func(string) string {
 	return read(n)
 }
 
-func readNormalizerSequence(n node) func(string) string {
-	var steps []func(string) string
+func readNormalizerSequence(n node) normalizer {
+	var steps []normalizer
 	for _, child := range n.object("type", "normalizers").get("normalizers").list() {
 		if step := readNormalizer(child); step != nil {
 			steps = append(steps, step)
 		}
 	}
-	return func(text string) string {
+	return func(text string, lead int) (string, int) {
 		for _, step := range steps {
-			text = step(text)
+			text, lead = step(text, lead)
 		}
-		return text
+		return text, lead
 	}
 }
 
-func readForm(form norm.Form) func(node) func(string) string {
-	return func(n node) func(string) string {
+// inPlace is a normalizer of a function that leaves something where the first
+// character was, as tokenizers counts it.
+func inPlace(change func(string) string) normalizer {
+	return func(text string, lead int) (string, int) {
+		changed := change(text)
+		if lead > 0 {
+			_, first := utf8.DecodeRuneInString(changed)
+			lead = min(len(changed), max(first, len(change(text[:lead]))))
+		}
+		return changed, lead
+	}
+}
+
+func readForm(form norm.Form) func(node) normalizer {
+	return func(n node) normalizer {
 		n.object("type")
-		return func(text string) string { return normalForm(form, text) }
+		return inPlace(func(text string) string { return normalForm(form, text) })
 	}
 }
 
-func readPrepend(n node) func(string) string {
+func readLowercase(n node) normalizer {
+	n.object("type")
+	return inPlace(func(text string) string {
+		// The one letter that two characters are the small form of, and Go has one.
+		return strings.ToLower(strings.ReplaceAll(text, "İ", "i\u0307"))
+	})
+}
+
+func readPrepend(n node) normalizer {
 	prefix := n.object("type", "prepend").get("prepend").text()
-	return func(text string) string {
+	return inPlace(func(text string) string {
 		if text == "" {
 			return ""
 		}
 		return prefix + text
+	})
+}
+
+func readPrecompiled(n node) normalizer {
+	at := n.object("type", "precompiled_charsmap").get("precompiled_charsmap")
+	raw, err := base64.StdEncoding.DecodeString(at.text())
+	if err != nil {
+		at.fail("want base64: %w", err)
+		return nil
+	}
+	if len(raw) == 0 {
+		return nil
+	}
+	m, err := parseCharsmap(raw)
+	if err != nil {
+		at.fail("read character map: %w", err)
+		return nil
+	}
+	return inPlace(m.replaceClusters)
+}
+
+func readStripNormalizer(n node) normalizer {
+	o := n.object("type", "strip_left", "strip_right")
+	left, right := o.get("strip_left").boolean(), o.get("strip_right").boolean()
+	return func(text string, lead int) (string, int) {
+		if right {
+			text = strings.TrimRightFunc(text, unicode.IsSpace)
+		}
+		if left {
+			all := len(text)
+			text = strings.TrimLeftFunc(text, unicode.IsSpace)
+			lead = max(0, lead-(all-len(text)))
+		}
+		return text, min(lead, len(text))
 	}
 }
 
-func readReplace(n node) func(string) string {
-	from, to := readReplacement(n)
-	return func(text string) string { return strings.ReplaceAll(text, from, to) }
-}
-
-// readReplacement reads a Replace step, of a normalizer or of a decoder.
-func readReplacement(n node) (from, to string) {
-	o := n.object("type", "pattern", "content")
-	pattern := o.get("pattern").object("String", "Regex")
-	if re := pattern.get("Regex"); re.raw != nil {
-		re.fail("a regular expression is not supported here; supported: String")
-		return "", ""
-	}
-	at := pattern.get("String")
-	if from = at.text(); from == "" && at.raw != nil {
-		at.fail("want a text that is not empty")
-	}
-	return from, o.get("content").text()
-}
-
-// normalForm returns text in a Unicode normal form. The library is fast, and
-// departs from the standard in two places: it breaks runs of more than 30
-// combining marks apart with U+034F (the stream-safe format of UAX 15), and it
-// composes a letter and a mark across a starter that combines with what is before
-// it, such as U+09BE. Text that may have either goes another way.
-func normalForm(form norm.Form, text string) string {
-	if awkward(text) {
-		return plainForm(form, text)
-	}
-	return form.String(text)
-}
-
-// awkward reports whether the decomposed text may have more than 30 runes in a
-// row that combine with what is before them (it may count too many), or has a
-// starter that does.
-func awkward(text string) bool {
-	run := 0
-	for i, r := range text {
-		if r < 0x300 {
-			run = 0
-			continue
-		}
-		p := norm.NFKD.PropertiesString(text[i:])
-		switch {
-		case p.BoundaryBefore():
-			run = 0
-		case p.CCC() == 0, r == '\uff9e', r == '\uff9f': // the two get their class from the parts they stand for
-			return true
-		}
-		// No rune of a decomposition that matters here is shorter than two bytes.
-		if run += max(1, len(p.Decomposition())/2); run > 30 {
-			return true
-		}
-	}
-	return false
-}
-
-// plainForm computes a normal form from its definition: decompose, order parts
-// by combining class, and for NFC and NFKC compose again.
-func plainForm(form norm.Form, text string) string {
-	decompose := norm.NFD
-	if form == norm.NFKC || form == norm.NFKD {
-		decompose = norm.NFKD
-	}
-	type part struct {
-		r   rune
-		ccc uint8
-	}
-	var parts []part
-	for _, r := range text {
-		if r < utf8.RuneSelf {
-			parts = append(parts, part{r, 0})
-			continue
-		}
-		for _, d := range decompose.String(string(r)) {
-			parts = append(parts, part{d, norm.NFD.PropertiesString(string(d)).CCC()})
-		}
-	}
-	for lo := 0; lo < len(parts); {
-		hi := lo + 1
-		for hi < len(parts) && parts[hi].ccc != 0 {
-			hi++
-		}
-		from := lo
-		if parts[lo].ccc == 0 {
-			from++
-		}
-		slices.SortStableFunc(parts[from:hi], func(a, b part) int { return int(a.ccc) - int(b.ccc) })
-		lo = hi
-	}
-	composing := form == norm.NFC || form == norm.NFKC
-	var out []rune
-	starter, last := -1, uint8(0) // index in out of the last starter; class of the last kept mark after it
-	for _, m := range parts {
-		if composing && starter >= 0 && (last < m.ccc || last == 0 && starter == len(out)-1) {
-			if both := []rune(norm.NFC.String(string([]rune{out[starter], m.r}))); len(both) == 1 {
-				out[starter] = both[0]
-				continue
+func readStripAccents(n node) normalizer {
+	n.object("type")
+	drop := func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.Is(unicode.M, r) {
+				return -1
 			}
-		}
-		if m.ccc == 0 {
-			starter = len(out)
-		}
-		last = m.ccc
-		out = append(out, m.r)
+			return r
+		}, text)
 	}
-	return string(out)
+	return func(text string, lead int) (string, int) { return drop(text), len(drop(text[:lead])) }
+}
+
+func readReplace(n node) normalizer { return readReplacement(n).apply }
+
+// replacement is a Replace step, of a normalizer or of a decoder.
+type replacement struct {
+	pattern pattern
+	with    string
+}
+
+func readReplacement(n node) replacement {
+	o := n.object("type", "pattern", "content")
+	return replacement{readPattern(o.get("pattern")), o.get("content").text()}
+}
+
+// apply is a [normalizer]: what replaces several characters stands where the last
+// of them did.
+func (r replacement) apply(text string, lead int) (string, int) {
+	if lead == 0 && r.pattern.text != "" {
+		return strings.ReplaceAll(text, r.pattern.text, r.with), 0
+	}
+	var out strings.Builder
+	at, newLead := 0, 0
+	for _, s := range r.pattern.find(text) {
+		out.WriteString(text[at:s.lo])
+		newLead += max(0, min(lead, s.lo)-at)
+		out.WriteString(r.with)
+		if s.hi <= lead {
+			newLead += len(r.with)
+		}
+		at = s.hi
+	}
+	out.WriteString(text[at:])
+	return out.String(), newLead + max(0, lead-at)
 }

@@ -7,14 +7,22 @@ import (
 )
 
 // splitter cuts a text that is not empty into words, none of them empty, and
-// calls emit for each in order.
-type splitter func(text string, emit func(word string))
+// calls emit for each in order. atStart says of a text, and of a word, that it
+// begins where the whole input does.
+type splitter func(text string, atStart bool, emit emitter)
+
+type emitter func(word string, atStart bool)
 
 // preTokenizers builds the splitter of each supported "type"; ByteLevel and
 // Sequence are beside it because they say more than where to cut.
 var preTokenizers = map[string]func(node) splitter{
-	"Digits": readDigits,
-	"Split":  readSplit,
+	"CharDelimiterSplit": readDelimiter,
+	"Digits":             readDigits,
+	"Metaspace":          func(n node) splitter { return readMetaspace(n).split },
+	"Punctuation":        readPunctuation,
+	"Split":              readSplit,
+	"Whitespace":         readWhitespace,
+	"WhitespaceSplit":    readWhitespaceSplit,
 }
 
 // readPreTokenizer returns how the file cuts text into words (nil: not at all)
@@ -56,8 +64,8 @@ func chain(first, second splitter) splitter {
 	if second == nil {
 		return first
 	}
-	return func(text string, emit func(string)) {
-		first(text, func(piece string) { second(piece, emit) })
+	return func(text string, atStart bool, emit emitter) {
+		first(text, atStart, func(piece string, atStart bool) { second(piece, atStart, emit) })
 	}
 }
 
@@ -73,162 +81,87 @@ func readByteLevel(n node) splitter {
 	if !prefix {
 		return cut
 	}
-	return chain(func(text string, emit func(string)) {
+	return chain(func(text string, atStart bool, emit emitter) {
 		if text[0] != ' ' {
 			text = " " + text
 		}
-		emit(text)
+		emit(text, atStart)
 	}, cut)
 }
 
 func readDigits(n node) splitter {
 	each := n.object("type", "individual_digits").get("individual_digits").boolean()
-	behavior := behaviors["Contiguous"]
+	name := "Contiguous"
 	if each {
-		behavior = behaviors["Isolated"]
+		name = "Isolated"
 	}
-	return spansSplitter(func(text string) []span {
-		var spans []span
+	return runeSplitter(unicode.IsNumber, name)
+}
+
+func readPunctuation(n node) splitter {
+	name := "Isolated"
+	if at := n.object("type", "behavior").get("behavior"); !at.null() {
+		name = readBehavior(at)
+	}
+	return runeSplitter(isPunctuation, name)
+}
+
+// isPunctuation counts all of ASCII that is no letter, digit, space or control,
+// and elsewhere what Unicode calls punctuation.
+func isPunctuation(r rune) bool {
+	if r < utf8.RuneSelf {
+		return '!' <= r && r <= '~' && !isAlnum(byte(r))
+	}
+	return unicode.IsPunct(r)
+}
+
+func readDelimiter(n node) splitter {
+	at := n.object("type", "delimiter").get("delimiter")
+	delimiter, size := utf8.DecodeRuneInString(at.text())
+	if size == 0 || size < len(at.text()) {
+		at.fail("got %s, want one character", at.shown())
+	}
+	return runeSplitter(func(r rune) bool { return r == delimiter }, "Removed")
+}
+
+func readWhitespaceSplit(n node) splitter {
+	n.object("type")
+	return runeSplitter(unicode.IsSpace, "Removed")
+}
+
+// readWhitespace cuts as \w+|[^\w\s]+ does, and drops the rest.
+func readWhitespace(n node) splitter {
+	n.object("type")
+	return func(text string, atStart bool, emit emitter) {
+		kind := func(r rune) int {
+			switch {
+			case wordRune(r):
+				return 1
+			case unicode.IsSpace(r):
+				return 0
+			}
+			return 2
+		}
+		last, from := 0, 0
 		for i, r := range text {
-			if unicode.IsNumber(r) {
-				spans = append(spans, span{i, i + utf8.RuneLen(r), true})
+			k := kind(r)
+			if k == last {
+				continue
 			}
-		}
-		return spans
-	}, behavior)
-}
-
-func readSplit(n node) splitter {
-	o := n.object("type", "pattern", "behavior", "invert")
-	at := o.get("behavior")
-	name := at.text()
-	behavior, ok := behaviors[name]
-	if !ok {
-		at.unsupported(sortedKeys(behaviors)...)
-	}
-	invert := o.get("invert").boolean()
-	pattern := o.get("pattern").object("String", "Regex")
-	if re := pattern.get("Regex"); re.raw != nil {
-		source := re.text()
-		if scan, ok := scanners[source]; ok && name == "Isolated" {
-			return scanner(scan).split // it covers every text, so that matches and gaps are all matches
-		}
-		find, err := compilePattern(source)
-		if err != nil {
-			re.fail("%s is not supported: %w", re.shown(), err)
-			return nil
-		}
-		return spansSplitter(inverted(find, invert), behavior)
-	}
-	lit := pattern.get("String")
-	text := lit.text()
-	if text == "" && lit.raw != nil {
-		lit.fail("want a text that is not empty")
-	}
-	return spansSplitter(inverted(func(s string) []span { return literalSpans(s, text) }, invert), behavior)
-}
-
-// span is a piece of a text: a match of a pattern, or a gap between matches.
-type span struct {
-	lo, hi int
-	match  bool
-}
-
-func literalSpans(text, what string) (spans []span) {
-	for at := 0; ; {
-		i := strings.Index(text[at:], what)
-		if i < 0 {
-			return spans
-		}
-		spans = append(spans, span{at + i, at + i + len(what), true})
-		at += i + len(what)
-	}
-}
-
-// inverted makes gaps of the matches and matches of the gaps.
-func inverted(find func(string) []span, invert bool) func(string) []span {
-	if !invert {
-		return find
-	}
-	return func(text string) []span {
-		spans := withGaps(text, find(text))
-		for i := range spans {
-			spans[i].match = !spans[i].match
-		}
-		return spans
-	}
-}
-
-// withGaps fills in what lies between the spans, and drops empty ones.
-func withGaps(text string, spans []span) []span {
-	full := make([]span, 0, 2*len(spans)+1)
-	at := 0
-	for _, s := range spans {
-		if at < s.lo {
-			full = append(full, span{at, s.lo, false})
-		}
-		if s.lo < s.hi {
-			full = append(full, s)
-		}
-		at = s.hi
-	}
-	if at < len(text) {
-		full = append(full, span{at, len(text), false})
-	}
-	return full
-}
-
-// spansSplitter cuts at the spans that find returns, as behavior says.
-func spansSplitter(find func(string) []span, behavior func([]span) []span) splitter {
-	return func(text string, emit func(string)) {
-		for _, s := range behavior(withGaps(text, find(text))) {
-			if s.lo < s.hi {
-				emit(text[s.lo:s.hi])
+			if last != 0 {
+				emit(text[from:i], atStart && from == 0)
 			}
+			last, from = k, i
+		}
+		if last != 0 {
+			emit(text[from:], atStart && from == 0)
 		}
 	}
-}
-
-// behaviors says, by "behavior", what becomes of the matches of a Split; the
-// spans handed in cover the text.
-var behaviors = map[string]func([]span) []span{
-	"Isolated": func(spans []span) []span { return spans },
-	"Removed": func(spans []span) []span {
-		kept := spans[:0]
-		for _, s := range spans {
-			if !s.match {
-				kept = append(kept, s)
-			}
-		}
-		return kept
-	},
-	"Contiguous": func(spans []span) []span {
-		return joined(spans, func(before, s span) bool { return before.match == s.match })
-	},
-	"MergedWithPrevious": func(spans []span) []span {
-		return joined(spans, func(before, s span) bool { return s.match && !before.match })
-	},
-	"MergedWithNext": func(spans []span) []span {
-		return joined(spans, func(before, s span) bool { return before.match && !s.match })
-	},
-}
-
-// joined joins a span to the one before it where join says so of the two.
-func joined(spans []span, join func(before, s span) bool) []span {
-	var out []span
-	for i, s := range spans {
-		if i > 0 && join(spans[i-1], s) {
-			out[len(out)-1].hi = s.hi
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 // splitAtMarks cuts before every run of "▁". The model says whether that changes
 // nothing but speed: see [bpe.markSplits].
-func splitAtMarks(text string, emit func(string)) {
+func splitAtMarks(text string, atStart bool, emit emitter) {
 	start := 0
 	for at := 0; ; {
 		i := strings.Index(text[at:], mark)
@@ -241,11 +174,11 @@ func splitAtMarks(text string, emit func(string)) {
 			at += len(mark)
 		}
 		if start < i {
-			emit(text[start:i])
+			emit(text[start:i], atStart && start == 0)
 		}
 		start = i
 	}
 	if start < len(text) {
-		emit(text[start:])
+		emit(text[start:], atStart && start == 0)
 	}
 }

@@ -32,11 +32,11 @@ var scanners = map[string]func(text string) int{
 // scanner returns the end of the first word of a text that is not empty.
 type scanner func(text string) int
 
-func (s scanner) split(text string, emit func(string)) {
+func (s scanner) split(text string, atStart bool, emit emitter) {
 	for text != "" {
 		end := s(text)
-		emit(text[:end])
-		text = text[end:]
+		emit(text[:end], atStart)
+		text, atStart = text[end:], false
 	}
 }
 

@@ -32,24 +32,15 @@
 // text is cut and as itself when it is encoded.
 package tokenizer
 
-import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-)
-
-// FileName is the name of the file that [Load] reads.
-const FileName = "tokenizer.json"
+import "unicode/utf8"
 
 // A Tokenizer is safe for use by several goroutines at once.
 type Tokenizer struct {
 	tokens    []token // by id
 	added     *addedTokens
-	normalize func(string) string
+	normalize normalizer
 	words     splitter // nil: a segment is one word
-	model     *bpe
+	model     model
 	prefix    []int // ids that the template puts before the text
 	suffix    []int // and after it
 	decoder   decoder
@@ -61,44 +52,6 @@ type token struct {
 	spelled string // what the decoder gets: for an added token looked for in normalized text, that form of it
 	ok      bool
 	special bool
-}
-
-// MissingError reports a folder without tokenizer.json.
-type MissingError struct {
-	Dir  string
-	Else string // another tokenizer file that is there instead, or ""
-}
-
-func (e *MissingError) Error() string {
-	return fmt.Sprintf("read %s: no such file", filepath.Join(e.Dir, FileName))
-}
-
-// Hint says how to come by the file.
-func (e *MissingError) Hint() string {
-	if e.Else == "" {
-		return "copy tokenizer.json from the model's repository into the folder"
-	}
-	return "the folder has " + e.Else + " only; in Python, AutoTokenizer.from_pretrained(dir, use_fast=True).save_pretrained(dir) writes tokenizer.json from it"
-}
-
-// Load reads dir/tokenizer.json. Without that file the error is a [*MissingError].
-func Load(dir string) (*Tokenizer, error) {
-	path := filepath.Join(dir, FileName)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		missing := &MissingError{Dir: dir}
-		for _, other := range []string{"tokenizer.model", "vocab.json"} {
-			if _, err := os.Stat(filepath.Join(dir, other)); err == nil {
-				missing.Else = other
-				break
-			}
-		}
-		return nil, missing
-	}
-	if err != nil {
-		return nil, err
-	}
-	return Parse(path, data)
 }
 
 // Parse reads the content of a tokenizer.json; name stands in its errors.
@@ -119,11 +72,6 @@ func build(root node) *Tokenizer {
 	if v := top.get("version"); !v.null() && v.text() != "1.0" {
 		v.unsupported(`"1.0"`)
 	}
-	for _, key := range []string{"truncation", "padding"} {
-		if n := top.get(key); !n.null() {
-			n.unsupported("null")
-		}
-	}
 	t := &Tokenizer{normalize: readNormalizer(top.get("normalizer"))}
 	words, byteLevel := readPreTokenizer(top.get("pre_tokenizer"))
 	t.words = words
@@ -132,8 +80,8 @@ func build(root node) *Tokenizer {
 	if root.doc.failed() {
 		return nil
 	}
-	if t.words == nil && t.model.markSplits() {
-		t.words = splitAtMarks
+	if m, ok := t.model.(*bpe); ok && m.markSplits() {
+		t.words = chain(t.words, splitAtMarks)
 	}
 	t.tokens = t.model.table()
 	t.added = readAdded(top.get("added_tokens"), t)
@@ -157,22 +105,23 @@ func (t *Tokenizer) EncodePlain(text string) []int {
 }
 
 func (t *Tokenizer) encode(ids []int, text string) []int {
-	word := func(w string) { ids = t.model.append(ids, w) }
-	plain := func(segment string) {
-		switch {
-		case segment == "":
-		case t.words == nil:
-			word(segment)
-		default:
-			t.words(segment, word)
-		}
-	}
+	word := func(w string, _ bool) { ids = t.model.append(ids, w) }
 	found := func(id int) { ids = append(ids, id) }
-	t.added.raw.cut(text, found, func(segment string) {
-		if t.normalize != nil {
-			segment = t.normalize(segment)
+	t.added.raw.cut(text, found, func(segment string, from int) {
+		lead := 0
+		if from == 0 {
+			_, lead = utf8.DecodeRuneInString(segment)
 		}
-		t.added.normalized.cut(segment, found, plain)
+		if t.normalize != nil {
+			segment, lead = t.normalize(segment, lead)
+		}
+		t.added.normalized.cut(segment, found, func(segment string, from int) {
+			if t.words == nil {
+				word(segment, false)
+				return
+			}
+			t.words(segment, lead > 0 && from == 0, word)
+		})
 	})
 	return ids
 }
@@ -186,8 +135,7 @@ func (t *Tokenizer) ID(text string) (int, bool) {
 	if id, ok := t.added.ids[text]; ok {
 		return id, true
 	}
-	id, ok := t.model.vocab[text]
-	return int(id), ok
+	return t.model.lookup(text)
 }
 
 // Token returns the text in the file of the token with this id.

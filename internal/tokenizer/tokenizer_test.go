@@ -55,7 +55,7 @@ func TestLinearTime(t *testing.T) {
 
 // TestJoinAgrees: the two ways to merge give the same.
 func TestJoinAgrees(t *testing.T) {
-	model := base(t, "bytes").model
+	model := base(t, "bytes").model.(*bpe)
 	parts := []string{"hello", "a", " the", "token", "he", "123 ", "aa", "world", " ", "ok", "日"}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {

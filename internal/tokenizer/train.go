@@ -48,7 +48,7 @@ func Train(docs iter.Seq[string], opts TrainOptions) ([]byte, error) {
 	}
 	counts := map[string]int64{}
 	for doc := range docs {
-		scanner(scanCode).split(doc, func(word string) {
+		scanner(scanCode).split(doc, true, func(word string, _ bool) {
 			if n, ok := counts[word]; ok {
 				counts[word] = n + 1
 			} else {

@@ -1,0 +1,3 @@
+package tokenizer
+
+func loadMerges(string) (*Tokenizer, error) { return nil, nil }

@@ -165,6 +165,9 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 			return nil, fmt.Errorf("student: %w", err)
 		}
 		for _, w := range p.student.Weights() {
+			if w.Parts != nil { // what is saved would not be read back
+				return nil, &foreignError{p.Student, p.student.Family, w.Parts[0].Tensor}
+			}
 			origin[w.Name] = p.Student
 		}
 		return origin, nil
@@ -212,6 +215,18 @@ func reaches(student *arch.Model, seqLen int) error {
 }
 
 // checkFiles looks for the files of a key.
+// foreignError reports a student whose files are laid out in a way of its family's.
+type foreignError struct{ dir, family, tensor string }
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("student: %s is a %s, whose tensor %s is not one of a student's", e.dir, e.family, e.tensor)
+}
+
+// Hint says how it becomes one.
+func (e *foreignError) Hint() string {
+	return "convert it first; linearize convert --keep all leaves every layer as it is"
+}
+
 func checkFiles(key string, list []recipes.Source) error {
 	for _, s := range list {
 		info, err := os.Stat(s.Path)

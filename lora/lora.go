@@ -90,7 +90,7 @@ func modules(m *arch.Model) []Module {
 	var all []Module
 	for i := range m.Layers {
 		if !m.Linear() || m.Converted(i) {
-			for _, p := range m.Projections() {
+			for _, p := range m.At(i).Projections() {
 				if !m.Mixers[i].Inherits(p.Name) {
 					continue
 				}
@@ -98,8 +98,10 @@ func modules(m *arch.Model) []Module {
 			}
 		}
 		gate, up, down := m.MLP(i)
+		if !m.Ungated {
+			all = append(all, Module{gate, i, "mlp", m.Hidden, m.FFN})
+		}
 		all = append(all,
-			Module{gate, i, "mlp", m.Hidden, m.FFN},
 			Module{up, i, "mlp", m.Hidden, m.FFN},
 			Module{down, i, "mlp", m.FFN, m.Hidden})
 	}

@@ -62,6 +62,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
 		newConvertCmd(),
+		newDataCmd(),
 		newDemoCmd(),
 		newDistillCmd(),
 		newDoctorCmd(),

@@ -145,11 +145,16 @@ type Token struct {
 func (c *Corpus) All() iter.Seq[Token] {
 	return func(yield func(Token) bool) {
 		for i := range c.Tokens() {
-			if m := c.mark(i); !yield(Token{int(m & idOfMark), m&silent == 0, m&starts != 0}) {
+			if !yield(c.token(i)) {
 				return
 			}
 		}
 	}
+}
+
+func (c *Corpus) token(i int) Token {
+	m := c.mark(i)
+	return Token{int(m & idOfMark), m&silent == 0, m&starts != 0}
 }
 
 func (c *Corpus) mark(i int) uint32 { return binary.LittleEndian.Uint32(c.row[markSize*i:]) }

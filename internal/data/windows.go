@@ -112,6 +112,17 @@ func (w *Windows) Batch(starts ...int) Batch {
 	return b
 }
 
+// Tokens are those of window i: the one that is only read, and those that it predicts.
+func (w *Windows) Tokens(i int) []Token {
+	start := w.Start(i)
+	all := []Token{w.corpus.token(start)}
+	all[0].Counted = false
+	for t := range w.predicted(start) {
+		all = append(all, w.corpus.token(start+t+1))
+	}
+	return all
+}
+
 // predicted is how many tokens the window at a start predicts.
 func (w *Windows) predicted(start int) int {
 	if w.packing != Documents {

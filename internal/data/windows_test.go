@@ -69,6 +69,18 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// What is shown of a window is its first input and all that it predicts.
+func TestTokens(t *testing.T) {
+	c := load(t, data.Source{Path: writeAs(t, "a.jsonl", rowsOfAnswers)})
+	want := []data.Token{{ID: 1}, {ID: 0, Starts: true}, {ID: 'h'}, {ID: 'i', Counted: true}, {ID: 'j', Counted: true}}
+	if diff := cmp.Diff(want, c.Cut(4, data.Concat).Tokens(1)); diff != "" {
+		t.Errorf("window 1 (-want +got):\n%s", diff)
+	}
+	if got := c.Cut(4, data.Documents).Tokens(2); len(got) != 4 || !got[3].Counted {
+		t.Errorf("the padded window shows %v, want 4 tokens, the last counted", got)
+	}
+}
+
 // An epoch of listed windows has each of them once, and what a step draws depends on
 // nothing but seed and step: a resumed run goes on exactly.
 func TestSamplerOfListedWindows(t *testing.T) {

@@ -25,6 +25,7 @@ import sys
 import torch
 
 import checkpoint
+import defaults
 import prove
 from checkpoint import ABSENT, Family
 
@@ -242,8 +243,8 @@ FAMILIES = [
            v4={"layer_types": ["mamba", "attention", "mamba"]}, inert=["intermediate_size", "num_experts_per_tok"]),
     Family("qwen3.5-text", "Qwen3_5ForCausalLM",
            rope(theta=1000.0, partial_rotary_factor=0.5) | {"num_hidden_layers": 3, "head_dim": 12,
-               "layer_types": [LINEAR, FULL, LINEAR], "linear_conv_kernel_dim": 3, "linear_key_head_dim": 8,
-               "linear_value_head_dim": 10, "linear_num_key_heads": 2, "linear_num_value_heads": 4}),
+               "layer_types": [LINEAR, FULL, LINEAR], "linear_conv_kernel_dim": 3, "linear_key_head_dim": 10,
+               "linear_value_head_dim": 10, "linear_num_key_heads": 3, "linear_num_value_heads": 3}),
 ]
 
 if __name__ == "__main__":
@@ -256,3 +257,5 @@ if __name__ == "__main__":
         if not only or family.name in only:
             checkpoint.make(family, SIZES)
             prove.every_switch_bites(family)
+    if not only:
+        defaults.main(family.architecture for family in FAMILIES)

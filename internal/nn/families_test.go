@@ -1,0 +1,219 @@
+package nn_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
+)
+
+// familyNoise is what fp32 may lose: transformers itself is within 5e-5 of float64 on
+// these checkpoints, and a wrong switch moves their logits by more than 1e-2.
+const familyNoise = 1e-4
+
+// TestFamilies runs the golden checkpoint of each family, as a folder that a user
+// would name, and compares logits and what each layer's attention gives with what
+// transformers gave; then logits of one token after the other.
+func TestFamilies(t *testing.T) {
+	for _, name := range testdata.Families(t) {
+		t.Run(name, func(t *testing.T) {
+			dir := testdata.Family(t, name)
+			net, store := loadFolder(t, dir)
+			runs, err := filepath.Glob(filepath.Join(dir, "golden*.safetensors"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range runs {
+				want := readFamilyRun(t, path, net.Model.Layers)
+				want.compareForward(t, net, store)
+				want.compareSteps(t, net, store)
+			}
+		})
+	}
+}
+
+func loadFolder(t *testing.T, dir string) (nn.Net, *model.Store) {
+	t.Helper()
+	folder, err := pretrained.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	store := model.NewStore()
+	t.Cleanup(store.Finalize)
+	params, err := nn.LoadParams(store, "teacher", folder, folder.Model, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nn.Net{Model: folder.Model, Weights: params}, store
+}
+
+// familyRun is what transformers gave for some tokens.
+type familyRun struct {
+	name      string
+	batch     [][]int
+	logits    []float32   // [B, T, V]
+	attention [][]float32 // of each layer, [B, T, E]
+}
+
+func readFamilyRun(t *testing.T, path string, layers int) familyRun {
+	t.Helper()
+	file, err := checkpoints.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	tensor := func(name string) checkpoints.Tensor {
+		x, err := file.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	floats := func(name string) []float32 {
+		data, err := tensor(name).Float32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	run := familyRun{name: filepath.Base(path), logits: floats("logits")}
+	for i := range layers {
+		run.attention = append(run.attention, floats("attention."+strconv.Itoa(i)))
+	}
+	ids := tensor("ids")
+	flat, err := ids.Int64()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range slices.Chunk(flat, ids.Shape[1]) {
+		var sequence []int
+		for _, id := range row {
+			sequence = append(sequence, int(id))
+		}
+		run.batch = append(run.batch, sequence)
+	}
+	return run
+}
+
+func (r familyRun) compare(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	if off := maxDifference(got, want); !(off <= familyNoise) {
+		t.Errorf("%s: %s are off by %.3g, want at most %.0e", r.name, what, off, familyNoise)
+	}
+}
+
+func (r familyRun) compareForward(t *testing.T, net nn.Net, store *model.Store) {
+	t.Helper()
+	exec, err := model.NewExec(enginetest.Open(t), store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+		logits, _ := net.Forward(in[0], nn.Options{})
+		return append(net.Branches(in[0]), logits)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Finalize()
+	var ids []int32
+	for _, sequence := range r.batch {
+		for _, id := range sequence {
+			ids = append(ids, int32(id))
+		}
+	}
+	out, err := exec.Call(tensors.FromFlatDataAndDimensions(ids, len(r.batch), len(r.batch[0])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range append(slices.Clone(r.attention), r.logits) {
+		what := "logits"
+		if i < len(r.attention) {
+			what = "outputs of the attention of layer " + strconv.Itoa(i)
+		}
+		r.compare(t, what, tensors.MustCopyFlatData[float32](out[i]), want)
+	}
+}
+
+// compareSteps reads the tokens one by one: all of them, or those after a prompt where
+// the rotation depends on how many there are. There transformers, too, keeps the keys
+// of earlier tokens as they were turned.
+func (r familyRun) compareSteps(t *testing.T, net nn.Net, store *model.Store) {
+	t.Helper()
+	prompt, tokens := 0, len(r.batch[0])
+	ropes, _ := net.Model.Ropes()
+	for _, rope := range ropes {
+		switch {
+		case tokens <= rope.Original:
+		case rope.Scaling == "longrope":
+			prompt = rope.Original + 1
+		case rope.Scaling == "dynamic":
+			return // each token turns the keys of all anew
+		}
+	}
+	d, err := infer.NewDecoder(infer.Model{Backend: enginetest.Open(t), Net: net, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Finalize()
+	session, vocab := d.Start(len(r.batch), tokens), net.Model.Vocab
+	column := func(at int) (ids []int) {
+		for _, sequence := range r.batch {
+			ids = append(ids, sequence[at])
+		}
+		return ids
+	}
+	if prompt > 0 {
+		var prompts [][]int
+		for _, sequence := range r.batch {
+			prompts = append(prompts, sequence[:prompt])
+		}
+		if session, _, err = d.Prefill(prompts, tokens); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer session.Close()
+	for at := prompt; at < tokens; at++ {
+		got, err := session.Step(column(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for b := range r.batch {
+			from := (b*tokens + at) * vocab
+			r.compare(t, "logits of step "+strconv.Itoa(at), got[b*vocab:(b+1)*vocab], r.logits[from:from+vocab])
+		}
+		if t.Failed() {
+			return // the others go the same way
+		}
+	}
+}
+
+// TestFamiliesCover checks that no row of the table is without a golden checkpoint.
+func TestFamiliesCover(t *testing.T) {
+	covered := map[string]bool{}
+	for _, name := range testdata.Families(t) {
+		folder, err := pretrained.Open(testdata.Family(t, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		covered[folder.Model.Family] = true
+		if err := folder.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, architecture := range arch.Families() {
+		if !covered[architecture] {
+			t.Errorf("%s has no golden checkpoint in internal/testdata/families", architecture)
+		}
+	}
+}

@@ -16,7 +16,7 @@ type Run struct {
 // Gather puts a tensor together from runs of rows of others, one after the other; all
 // have to be of one dtype. The result has memory of its own.
 func (f *Folder) Gather(name string, shape []int, runs []Run) (Tensor, error) {
-	t := Tensor{Info: Info{Name: name, Shape: slices.Clone(shape)}}
+	t := Tensor{Name: name, Shape: slices.Clone(shape)}
 	for i, r := range runs {
 		from, err := f.Tensor(r.Tensor)
 		if err != nil {

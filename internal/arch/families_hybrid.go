@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Families that have linear layers of their own, whose classes can also hold
@@ -55,7 +56,7 @@ func graniteMamba(c *config, m *Model) (linearLayer, error) {
 		return linearLayer{}, fmt.Errorf("config.json: mamba_n_groups is %d, want 1", c.MambaGroups)
 	}
 	l := linearLayer{heads: c.MambaHeads, headDim: width / c.MambaHeads}
-	if d := c.MambaHeadDim; set(d) && string(d) != `"auto"` && string(d) != fmt.Sprint(l.headDim) {
+	if d := c.MambaHeadDim; set(d) && string(d) != `"auto"` && string(d) != strconv.Itoa(l.headDim) {
 		return l, fmt.Errorf("config.json: mamba_d_head is %s, want mamba_expand·hidden_size/mamba_n_heads (%d)", d, l.headDim)
 	}
 	if err := timeStepsOpen(c.TimeStepLimit); err != nil {

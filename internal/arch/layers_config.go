@@ -61,8 +61,5 @@ func (c *config) localRope(m *Model) (Rope, error) {
 	return local.rope(m, "sliding_attention", c.LocalTheta, c.row.localTheta)
 }
 
-// Patterns of windows, for the rows of families.
-
+// everyLayer is a pattern of windows for rows of families.
 func everyLayer(*config, int) (bool, error) { return true, nil }
-
-func noLayer(*config, int) (bool, error) { return false, nil }

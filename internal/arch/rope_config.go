@@ -165,9 +165,7 @@ var ropeKinds = map[string]func(r *Rope, p *ropeConfig, m *Model, c *config) err
 		return nil
 	},
 	"longrope": longrope,
-	"su": func(r *Rope, p *ropeConfig, m *Model, c *config) error {
-		return longrope(r, p, m, c)
-	},
+	"su":       longrope,
 }
 
 func longrope(r *Rope, p *ropeConfig, m *Model, c *config) error {

@@ -47,7 +47,7 @@ func studentConfig(source *checkpoints.Config, m *arch.Model, mixers []arch.Mixe
 	set("torch_dtype", torchNames[dtype])
 	set("dtype", torchNames[dtype])
 	if m.OneRope() {
-		rope, kind, err := ropeParameters(source, m)
+		rope, kind, err := ropeParameters(c, m)
 		if err != nil {
 			return nil, err
 		}
@@ -66,11 +66,11 @@ func studentConfig(source *checkpoints.Config, m *arch.Model, mixers []arch.Mixe
 // ropeParameters returns the dictionary that counts, in transformers 5's spelling,
 // and its rope_type: a rope_scaling that is not null, else rope_parameters, else
 // the default.
-func ropeParameters(source *checkpoints.Config, m *arch.Model) (rope map[string]any, kind string, err error) {
+func ropeParameters(c *checkpoints.Config, m *arch.Model) (rope map[string]any, kind string, err error) {
 	rope, kind = map[string]any{}, "default"
 	for _, key := range []string{"rope_scaling", "rope_parameters"} {
 		var dict map[string]json.RawMessage // values verbatim, whatever they are
-		if _, err := source.Get(key, &dict); err != nil {
+		if _, err := c.Get(key, &dict); err != nil {
 			return nil, "", err
 		}
 		if dict == nil {

@@ -148,12 +148,20 @@ func (f family) normalise(raw map[string]json.RawMessage) error {
 			}
 		}
 	}
+	for _, key := range f.ignores {
+		delete(raw, key)
+	}
 	for theirs, ours := range f.spelling {
 		if value, ok := raw[theirs]; ok {
 			raw[ours] = value
 		}
 	}
-	for key, value := range f.defaults {
+	defaults := f.defaults
+	if f.rope != nil && !set(raw["rope_scaling"]) && !set(raw["rope_parameters"]) {
+		delete(raw, "rope_parameters") // a null
+		defaults = defaults.with(keys{"rope_parameters": f.rope})
+	}
+	for key, value := range defaults {
 		if _, ok := raw[key]; ok {
 			continue
 		}
@@ -190,6 +198,9 @@ func Absent(text []byte) (map[string]any, error) {
 		if derived := key == "num_key_value_heads" || key == "head_dim"; ok && (set(value) || !derived) {
 			delete(absent, key)
 		}
+	}
+	if row.rope != nil && !set(raw["rope_scaling"]) && !set(raw["rope_parameters"]) {
+		absent["rope_parameters"] = row.rope
 	}
 	c := config{row: row}
 	named := map[string]any{}

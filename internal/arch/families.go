@@ -20,9 +20,11 @@ type family struct {
 
 	nested   string            // the key of a part of the config that holds the language model's
 	spelling map[string]string // the family's keys for what others call otherwise
+	ignores  []string          // keys that this family's class does not read, though others do
 	defaults keys              // values of keys that are absent
 	wideFFN  bool              // an MLP four times as wide as the model where the config does not say
 
+	rope        keys    // rope_parameters when there are none under either of their names
 	theta       float64 // rope_theta when it is absent; 0: 10000
 	localTheta  float64 // of windowed layers, where they have a rope of their own
 	interleaved bool    // Rope.Interleaved

@@ -27,6 +27,7 @@ var graniteHybrid = family{
 		{mixer: "mamba2", module: "model.layers.{i}.mamba.out_proj", of: inAttention("o_proj")},
 	}},
 	spelling: map[string]string{"shared_intermediate_size": "intermediate_size", "layers_block_type": "layer_types"},
+	ignores:  []string{"intermediate_size"}, // of experts
 	defaults: llamaDefaults.with(keys{
 		"intermediate_size": 1024, "num_local_experts": 8, "mamba_n_heads": 128, "mamba_n_groups": 1, "mamba_d_state": 256,
 		"mamba_d_conv": 4, "mamba_expand": 2, "mamba_conv_bias": true,

@@ -74,8 +74,12 @@ var ministral3 = family{
 	names:      llamaNames,
 	defaults:   llamaDefaults.with(keys{"num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-5}),
 	theta:      1e6,
-	window:     everyLayer,
-	describe:   noBias,
+	rope: keys{
+		"rope_type": "yarn", "factor": 16, "original_max_position_embeddings": 16384,
+		"mscale": 1, "mscale_all_dim": 1, "llama_4_scaling_beta": 0.1,
+	},
+	window:   everyLayer,
+	describe: noBias,
 }
 
 var qwen2 = family{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 )
@@ -61,7 +62,11 @@ func describe(t *testing.T, path string) *arch.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := arch.Describe(data)
+	config, err := checkpoints.ParseConfig(data)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	m, err := arch.Describe(config.Bytes())
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}

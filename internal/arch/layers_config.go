@@ -8,7 +8,7 @@ import (
 // windows says in which layers attention sees a window of keys only.
 func (c *config) windows(m *Model) ([]bool, error) {
 	windowed := make([]bool, m.Layers)
-	if c.row.window == nil || c.Window == nil {
+	if c.row.window == nil {
 		return windowed, nil
 	}
 	if c.row.listed && c.LayerTypes != nil {
@@ -19,8 +19,11 @@ func (c *config) windows(m *Model) ([]bool, error) {
 			if !slices.Contains([]string{"full_attention", "sliding_attention"}, kind) {
 				return nil, fmt.Errorf("config.json: layer_types[%d] is %q, want full_attention or sliding_attention", i, kind)
 			}
-			windowed[i] = kind == "sliding_attention"
+			windowed[i] = kind == "sliding_attention" && c.Window != nil
 		}
+		return windowed, nil
+	}
+	if c.Window == nil {
 		return windowed, nil
 	}
 	for i := range windowed {

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,67 +11,47 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
-const offlineFlagName = "offline"
-
-// offlineFlag adds --offline to every command.
-func offlineFlag(root *cobra.Command) {
-	root.PersistentFlags().Bool(offlineFlagName, false, "make no request: models of the hub come from the cache, or not at all")
-}
-
-// findModel returns the folder of a model argument: a path, or org/name[@revision] of
-// the Hugging Face hub, which is downloaded unless it is cached. The Ref of a path is
-// zero.
-func findModel(cmd *cobra.Command, arg string) (dir string, ref hub.Ref, err error) {
-	return find(cmd, arg, false)
-}
-
-// findTokenizer is findModel for who needs no weights.
-func findTokenizer(cmd *cobra.Command, arg string) (dir string, err error) {
-	dir, _, err = find(cmd, arg, true)
-	return dir, err
-}
-
-func find(cmd *cobra.Command, arg string, skipWeights bool) (dir string, ref hub.Ref, err error) {
-	stderr := cmd.ErrOrStderr()
-	bar := downloadBar{w: stderr, label: "download " + arg + " MB"}
-	o := hub.FromEnv(os.Getenv)
-	if flag := cmd.Flag(offlineFlagName); flag != nil && flag.Value.String() == "true" {
-		o.Offline = true
+func newHubCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "hub",
+		Short: "Models of the Hugging Face hub on this machine",
+		Args:  usage(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	o.SkipWeights, o.Progress, o.UserAgent = skipWeights, bar.set, "linearize/"+buildVersion().Version
-	dir, ref, err = hub.Resolve(cmd.Context(), arg, o)
-	bar.close()
-	switch {
-	case err == nil:
-		if bar.bar != nil {
-			fmt.Fprintf(stderr, "linearize: %s is in %s\n", ref, dir)
-		}
-		return dir, ref, nil
-	case errors.Is(err, hub.ErrNotFound), errors.Is(err, hub.ErrAccess), errors.Is(err, hub.ErrNotCached), errors.Is(err, fs.ErrNotExist):
-		return "", hub.Ref{}, invalid(err)
-	}
-	return "", hub.Ref{}, err
+	cmd.AddCommand(newHubLsCmd())
+	return cmd
 }
 
-// downloadBar shows a download, whose size is known only once its index is read: the
-// small files have a bar of their own.
-type downloadBar struct {
-	w     io.Writer
-	label string
-	total int64
-	bar   *ui.Progress
+func newHubLsCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "List the models in Hugging Face's cache",
+		Long: `List the models in Hugging Face's cache: those that commands find by org/name
+without network. A snapshot with missing files is completed when it is asked for.`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list := hubList{Cache: hub.FromEnv(os.Getenv).Cache}
+			var err error
+			if list.Models, err = hub.List(list.Cache); err != nil {
+				return fmt.Errorf("list %s: %w", list.Cache, err)
+			}
+			if asJSON {
+				return printJSON(cmd, list)
+			}
+			t := ui.NewTable("model", "revisions", "commit", "bytes", "missing")
+			for _, m := range list.Models {
+				t.Row(m.Repo, strings.Join(m.Revisions, ", "), m.Commit[:12], ui.FormatBytes(m.Bytes), strings.Join(m.Missing, ", "))
+			}
+			return t.Write(cmd.OutOrStdout())
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
 }
 
-func (b *downloadBar) set(done, total int64) {
-	if total := megabytes(total); total != b.total {
-		b.close()
-		b.total, b.bar = total, ui.NewProgress(b.w, ui.IsTerminal(b.w), b.label, total, time.Now)
-	}
-	b.bar.Set(megabytes(done), "")
-}
-
-func (b *downloadBar) close() {
-	if b.bar != nil {
-		b.bar.Done()
-	}
+// hubList is a contract with scripts: docs/cli.md.
+type hubList struct {
+	Cache  string       `json:"cache"`
+	Models []hub.Cached `json:"models"`
 }

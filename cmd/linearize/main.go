@@ -69,6 +69,7 @@ func newRoot() *cobra.Command {
 		newEvalCmd(),
 		newFamiliesCmd(),
 		newGenerateCmd(),
+		newHubCmd(),
 		newInspectCmd(),
 		newLogitsCmd(),
 		newMixersCmd(),

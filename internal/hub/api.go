@@ -14,7 +14,6 @@ import (
 const (
 	maxPages = 100
 	maxPage  = 64 << 20
-	pageTry  = 3 // requests for a page
 )
 
 // page reads one answer of the API, and asks again when that fails.
@@ -24,7 +23,7 @@ func (c *client) page(ctx context.Context, u *url.URL) (data []byte, next string
 		if err == nil {
 			return data, next, nil
 		}
-		if tries == pageTry-1 || !c.wait(ctx, err, tries) {
+		if tries >= c.tries-1 || !c.wait(ctx, err, tries) {
 			return nil, "", cmp.Or(context.Cause(ctx), err)
 		}
 	}

@@ -24,6 +24,7 @@ type client struct {
 	agent    string
 	http     *http.Client
 	pause    func(context.Context, time.Duration) error
+	tries    int // requests for a page of the API
 }
 
 func newClient(o Options) (*client, error) {
@@ -51,6 +52,7 @@ func newClient(o Options) (*client, error) {
 		endpoint: endpoint, token: token,
 		agent: cmp.Or(o.UserAgent, "linearize"),
 		pause: o.pause,
+		tries: 3,
 	}
 	if c.pause == nil {
 		c.pause = sleep

@@ -27,13 +27,17 @@ type download struct {
 	progress    func(done, total int64)
 }
 
-// fetch brings a snapshot into the cache and returns its commit.
-func fetch(ctx context.Context, c cache, ref Ref, o Options) (string, error) {
+// fetch brings a snapshot into the cache and returns its commit. Who can do without
+// does not insist.
+func fetch(ctx context.Context, c cache, ref Ref, o Options, insist bool) (string, error) {
 	client, err := newClient(o)
 	if err != nil {
 		return "", err
 	}
 	defer client.close()
+	if !insist {
+		client.tries = 1
+	}
 	d := &download{client: client, cache: c, ref: ref, commit: ref.Revision, progress: o.Progress, pending: map[string]bool{}}
 	if !commitForm.MatchString(ref.Revision) {
 		if d.commit, err = client.revision(ctx, ref); err != nil {

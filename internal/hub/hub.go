@@ -95,8 +95,9 @@ func resolve(ctx context.Context, c cache, ref Ref, o Options) (dir, commit stri
 	if o.Offline {
 		return offline(c, ref, commit, here)
 	}
-	got, err := fetch(ctx, c, ref, o)
-	if commit != "" && here.usable() && isRefusal(err) {
+	enough := commit != "" && here.usable()
+	got, err := fetch(ctx, c, ref, o, !enough)
+	if enough && isRefusal(err) {
 		return c.snapshot(commit), commit, nil // nothing is known to be missing
 	}
 	if err != nil {

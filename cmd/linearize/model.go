@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/internal/hub"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+)
+
+const offlineFlagName = "offline"
+
+// offlineFlag adds --offline to every command.
+func offlineFlag(root *cobra.Command) {
+	root.PersistentFlags().Bool(offlineFlagName, false, "make no request: models of the hub come from the cache, or not at all")
+}
+
+// findModel returns the folder of a model argument: a path, or org/name[@revision] of
+// the Hugging Face hub, which is downloaded unless it is cached. The Ref of a path is
+// zero.
+func findModel(cmd *cobra.Command, arg string) (dir string, ref hub.Ref, err error) {
+	return find(cmd, arg, false)
+}
+
+// findTokenizer is findModel for who needs no weights.
+func findTokenizer(cmd *cobra.Command, arg string) (dir string, err error) {
+	dir, _, err = find(cmd, arg, true)
+	return dir, err
+}
+
+func find(cmd *cobra.Command, arg string, skipWeights bool) (dir string, ref hub.Ref, err error) {
+	stderr := cmd.ErrOrStderr()
+	bar := downloadBar{w: stderr, label: "download " + arg + " MB"}
+	o := hub.FromEnv(os.Getenv)
+	if flag := cmd.Flag(offlineFlagName); flag != nil && flag.Value.String() == "true" {
+		o.Offline = true
+	}
+	o.SkipWeights, o.Progress, o.UserAgent = skipWeights, bar.set, "linearize/"+buildVersion().Version
+	dir, ref, err = hub.Resolve(cmd.Context(), arg, o)
+	bar.close()
+	switch {
+	case err == nil:
+		if bar.bar != nil {
+			fmt.Fprintf(stderr, "linearize: %s is in %s\n", ref, dir)
+		}
+		return dir, ref, nil
+	case errors.Is(err, hub.ErrNotFound), errors.Is(err, hub.ErrAccess), errors.Is(err, hub.ErrNotCached), errors.Is(err, fs.ErrNotExist):
+		return "", hub.Ref{}, invalid(err)
+	}
+	return "", hub.Ref{}, err
+}
+
+// downloadBar shows a download, whose size is known only once its index is read: the
+// small files have a bar of their own.
+type downloadBar struct {
+	w     io.Writer
+	label string
+	total int64
+	bar   *ui.Progress
+}
+
+func (b *downloadBar) set(done, total int64) {
+	if total := megabytes(total); total != b.total {
+		b.close()
+		b.total, b.bar = total, ui.NewProgress(b.w, ui.IsTerminal(b.w), b.label, total, time.Now)
+	}
+	b.bar.Set(megabytes(done), "")
+}
+
+func (b *downloadBar) close() {
+	if b.bar != nil {
+		b.bar.Done()
+	}
+}

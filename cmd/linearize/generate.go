@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/chat"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/generate"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
@@ -26,14 +27,22 @@ all there is of an empty one. Prints the prompt and its continuation. With --jso
 "text" is the continuation alone and "ids" are its tokens, without the prompt's;
 a token that ended the text is the last of them.
 
+With --chat the prompt is a question to an instruct model: it is put where the
+model's chat template (chat_template.jinja, or chat_template in
+tokenizer_config.json) has the user speak, after --system, and only the answer is
+printed.
+
 Equal seeds give equal texts.`,
 		Example: `  linearize generate runs/stories/final --prompt 'Once upon a time'
-  linearize generate runs/stories/final --prompt 'The dog' --temperature 0.8 --top-p 0.95 --seed 7`,
+  linearize generate runs/stories/final --prompt 'The dog' --temperature 0.8 --top-p 0.95 --seed 7
+  linearize generate runs/instruct/final --chat --prompt 'What is a river?' --system 'Be brief.'`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.prompt, "prompt", "", "`text` to continue")
+	f.BoolVar(&c.chat, "chat", false, "ask by the model's chat template; print the answer alone")
+	f.StringVar(&c.system, "system", "", "`text` of a system turn before the prompt; for --chat")
 	f.IntVar(&c.options.MaxTokens, "max-tokens", 128, "`number` of tokens to write at most")
 	f.Float64Var(&c.options.Sampling.Temperature, "temperature", 0, "what logits are divided by; 0 takes the most likely token each time")
 	f.IntVar(&c.options.Sampling.TopK, "top-k", 0, "choose among the `K` most likely tokens; 0 among all")
@@ -46,6 +55,8 @@ Equal seeds give equal texts.`,
 
 type generateCmd struct {
 	prompt  string
+	chat    bool
+	system  string
 	options generate.Options
 	engine  string
 	asJSON  bool
@@ -63,7 +74,39 @@ func (c *generateCmd) check(cmd *cobra.Command) error {
 			return usagef("--%s does nothing at temperature 0, which always takes the most likely token: set --temperature too", name)
 		}
 	}
+	if cmd.Flag("system").Changed && !c.chat {
+		return usagef("--system does nothing without --chat: a text that is continued has no turns")
+	}
 	return nil
+}
+
+// encode returns the prompt's ids, and what of it is printed before the
+// continuation. The text of a chat has its special tokens in it: none are added.
+func (c *generateCmd) encode(cmd *cobra.Command, tok *tokenizer.Tokenizer, dir string) ([]int, string, error) {
+	if !c.chat {
+		ids := tok.Encode(c.prompt)
+		if len(ids) == 0 {
+			return nil, "", usagef("--prompt is empty, and the tokenizer of %s adds no first token", dir)
+		}
+		return ids, c.prompt, nil
+	}
+	template, err := chat.Load(dir)
+	if err != nil {
+		return nil, "", invalid(err)
+	}
+	var messages []chat.Message
+	if cmd.Flag("system").Changed {
+		messages = append(messages, chat.Message{Role: "system", Content: c.system})
+	}
+	text, err := template.Render(append(messages, chat.Message{Role: "user", Content: c.prompt}), true)
+	if err != nil {
+		return nil, "", err
+	}
+	ids := tok.EncodePlain(text)
+	if len(ids) == 0 {
+		return nil, "", fmt.Errorf("the chat template of %s writes nothing for a question", dir)
+	}
+	return ids, "", nil
 }
 
 func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
@@ -78,9 +121,9 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return invalid(err)
 	}
-	prompt := tok.Encode(c.prompt)
-	if len(prompt) == 0 {
-		return usagef("--prompt is empty, and the tokenizer of %s adds no first token", dir)
+	prompt, shown, err := c.encode(cmd, tok, dir)
+	if err != nil {
+		return err
 	}
 	m, err := loadModel(dir, c.engine)
 	if err != nil {
@@ -99,7 +142,7 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 	}
 	defer g.Finalize()
 	if c.asJSON {
-		out, err := g.Text(cmd.Context(), tok, c.prompt, c.options, nil)
+		out, err := g.TextFrom(cmd.Context(), tok, prompt, c.options, nil)
 		if err != nil {
 			return err
 		}
@@ -107,10 +150,10 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 		return printJSON(cmd, out)
 	}
 	w := cmd.OutOrStdout()
-	if _, err := io.WriteString(w, c.prompt); err != nil {
+	if _, err := io.WriteString(w, shown); err != nil {
 		return err
 	}
-	out, err := g.Text(cmd.Context(), tok, c.prompt, c.options, func(piece string) error {
+	out, err := g.TextFrom(cmd.Context(), tok, prompt, c.options, func(piece string) error {
 		_, err := io.WriteString(w, piece)
 		return err
 	})

@@ -18,10 +18,14 @@ type Continuation struct {
 // soon as they are certain; they join to the continuation's text. What there is of
 // it is returned with an error, too.
 func (g *Generator) Text(ctx context.Context, tok *tokenizer.Tokenizer, prompt string, o Options, piece func(string) error) (Continuation, error) {
+	return g.TextFrom(ctx, tok, tok.Encode(prompt), o, piece)
+}
+
+// TextFrom is [Generator.Text] for a prompt that is encoded.
+func (g *Generator) TextFrom(ctx context.Context, tok *tokenizer.Tokenizer, ids []int, o Options, piece func(string) error) (Continuation, error) {
 	if piece == nil {
 		piece = func(string) error { return nil }
 	}
-	ids := tok.Encode(prompt)
 	stream := tok.Stream()
 	for _, id := range ids {
 		stream.Next(id) // so that the new text begins as a continuation does

@@ -3,7 +3,6 @@ package arch
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +27,6 @@ type config struct {
 	Tied         *bool           `json:"tie_word_embeddings"`
 	BOS          *int            `json:"bos_token_id"`
 	EOS          json.RawMessage `json:"eos_token_id"`
-	Quantization json.RawMessage `json:"quantization_config"`
 
 	Eps           *float64 `json:"rms_norm_eps"`
 	Act           *string  `json:"hidden_act"`
@@ -64,9 +62,6 @@ type config struct {
 	DepthScale       bool     `json:"scale_attn_by_inverse_layer_idx"`
 	ScaleAttention   *bool    `json:"scale_attn_weights"`
 	AttentionOutBias bool     `json:"attention_out_bias"`
-	Experts          *int     `json:"num_local_experts"`
-	Bidirectional    bool     `json:"use_bidirectional_attention"`
-	CrossAttention   bool     `json:"add_cross_attention"`
 
 	// Of native hybrids.
 	PositionType     string          `json:"position_embedding_type"`
@@ -112,12 +107,15 @@ func parseConfig(text []byte) (*config, error) {
 	}
 	row, ok := families[arches[0]]
 	if !ok {
-		return nil, unsupported(arches[0], head.ModelType)
+		return nil, unsupported(arches[0], head.ModelType, raw)
 	}
 	if head.ModelType != StudentType && head.ModelType != "" && !slices.Contains(row.modelTypes, head.ModelType) {
 		return nil, fmt.Errorf("config.json: model_type is %q, want %q for architectures %q", head.ModelType, row.modelTypes[0], arches[0])
 	}
 	if err := row.normalise(raw); err != nil {
+		return nil, err
+	}
+	if err := refuse(raw); err != nil {
 		return nil, err
 	}
 	plain, err := json.Marshal(raw)
@@ -129,9 +127,6 @@ func parseConfig(text []byte) (*config, error) {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	c.Architectures = arches
-	if set(c.Quantization) {
-		return nil, errors.New("config.json: quantization_config: quantized weights are not supported, want plain F32, F16 or BF16 tensors")
-	}
 	return c, nil
 }
 

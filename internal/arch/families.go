@@ -1,10 +1,8 @@
 package arch
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // family is one row of the table: what a class of teachers has that its config does
@@ -99,19 +97,5 @@ func AboutFamily(architecture string) (modelType, about string) {
 	}
 	return f.modelTypes[0], f.about
 }
-
-// UnsupportedError reports an architecture that no row covers.
-type UnsupportedError struct{ Architecture, ModelType string }
-
-func unsupported(architecture, modelType string) error {
-	return &UnsupportedError{architecture, modelType}
-}
-
-func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("config.json: architectures %q (model_type %q) is not supported", e.Architecture, e.ModelType)
-}
-
-// Hint lists what is.
-func (e *UnsupportedError) Hint() string { return "supported: " + strings.Join(Families(), ", ") }
 
 func sorted[T any](table map[string]T) []string { return slices.Sorted(maps.Keys(table)) }

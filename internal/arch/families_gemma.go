@@ -2,7 +2,6 @@ package arch
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 )
@@ -22,7 +21,8 @@ var gemma = family{
 		if m.Act == ActGELU { // as old configs call the tanh form
 			m.Act = ActGELUTanh
 		}
-		return gemmaScale(c, m)
+		gemmaScale(m)
+		return nil
 	},
 }
 
@@ -78,18 +78,10 @@ var gemma3Wrapped = func() family {
 	return f
 }()
 
-func gemmaScale(c *config, m *Model) error {
-	if c.Bidirectional {
-		return errors.New("config.json: use_bidirectional_attention is true: only causal attention is supported")
-	}
-	m.EmbeddingScale = math.Sqrt(float64(m.Hidden))
-	return nil
-}
+func gemmaScale(m *Model) { m.EmbeddingScale = math.Sqrt(float64(m.Hidden)) }
 
 func gemmaScales(c *config, m *Model) error {
-	if err := gemmaScale(c, m); err != nil {
-		return err
-	}
+	gemmaScale(m)
 	scalar := or(c.QueryScalar, 0)
 	if !(scalar > 0) {
 		return fmt.Errorf("config.json: query_pre_attn_scalar is %g, want > 0", scalar)

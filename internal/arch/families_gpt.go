@@ -40,9 +40,6 @@ var gpt2 = family{
 	},
 	wideFFN: true,
 	describe: func(c *config, m *Model) error {
-		if c.CrossAttention {
-			return errors.New("config.json: add_cross_attention is true: only decoders by themselves are supported")
-		}
 		m.Bias = Bias{QKV: true, O: true, MLP: true}
 		m.Positions = m.MaxPositions
 		if !or(c.ScaleAttention, true) {

@@ -34,10 +34,7 @@ var graniteHybrid = family{
 	}),
 	turns: func(c *config, _ int, _ bool) (bool, error) { return c.PositionType == "rope", nil },
 	describe: func(c *config, m *Model) error {
-		switch {
-		case or(c.Experts, 0) > 0:
-			return fmt.Errorf("config.json: num_local_experts is %d, want 0: mixtures of experts are not supported", *c.Experts)
-		case c.MambaProjBias:
+		if c.MambaProjBias {
 			return errors.New("config.json: mamba_proj_bias is true, want false")
 		}
 		m.Bias.MLP = false

@@ -22,6 +22,9 @@ type storage struct {
 	roots []string
 	root  string
 	fused []fused
+	// embedding is the tensor that serves as the embedding of a tied model whose files
+	// hold it under the head's name only; "" elsewhere.
+	embedding string
 	// vectors names a module whose weight [n, d] is stored as n vectors, as
 	// "q_norm" → "q_layernorm.norms.{h}"; relative to attention.
 	vectors map[string]string
@@ -39,8 +42,18 @@ type fused struct {
 }
 
 // Locate finds what the names in a folder begin with, given whether it has a
-// tensor. A folder without the embedding keeps the family's usual names.
+// tensor. A folder without the embedding keeps the family's usual names; in a tied
+// model's the head serves as embedding, too.
 func (m *Model) Locate(has func(tensor string) bool) {
+	m.storage.embedding = ""
+	m.locateRoot(has)
+	head := m.Head() + ".weight"
+	if m.Tied && has(head) && !has(m.storage.rooted(m.Embedding())) {
+		m.storage.embedding = head
+	}
+}
+
+func (m *Model) locateRoot(has func(tensor string) bool) {
 	for _, root := range m.storage.roots {
 		m.storage.root = root
 		if has(m.storage.rooted(m.Embedding())) {
@@ -67,13 +80,16 @@ func (s storage) rooted(name string) string {
 
 // locate fills in where the files keep each tensor.
 func (s storage) locate(m *Model, weights []Weight) []Weight {
+	if s.embedding != "" {
+		weights[0].Parts = []Part{whole(s.embedding, weights[0].Shape)}
+	}
 	if len(s.roots) == 0 && len(s.fused) == 0 && len(s.vectors) == 0 {
 		return weights
 	}
 	at := map[string]int{} // of each tensor, by name
 	for i, w := range weights {
 		at[w.Name] = i
-		if name := s.rooted(w.Name); name != w.Name {
+		if name := s.rooted(w.Name); name != w.Name && w.Parts == nil {
 			weights[i].Parts = []Part{whole(name, w.Shape)}
 		}
 	}

@@ -24,6 +24,38 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkFamilies is BenchmarkEncode for the small vocabularies of the golden files.
+func BenchmarkFamilies(b *testing.B) {
+	story := readStory(b)
+	bases := readGzip[familyBases](b, "bases.json.gz")
+	vectors := readGzip[familyVectors](b, "vectors.json.gz")
+	run := func(name string, tok *Tokenizer) {
+		b.Run("family="+strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			tok.EncodePlain(story)
+			b.SetBytes(int64(len(story)))
+			for b.Loop() {
+				tok.EncodePlain(story)
+			}
+		})
+	}
+	for _, f := range vectors.Families {
+		if !f.Shared {
+			run(f.Name, f.tokenizer(b, bases))
+		}
+	}
+	for _, p := range vectors.Pieces {
+		m, err := parsePieceModel(bases.Pieces[p.Name])
+		if err != nil {
+			b.Fatal(err)
+		}
+		tok, err := tokenizerOfPieces(m, &config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		run("tokenizer.model/"+p.Name, tok)
+	}
+}
+
 // BenchmarkNoSpace is one word of 1 MB, which no cache helps.
 func BenchmarkNoSpace(b *testing.B) {
 	text := strings.Repeat("abracadabra", 1<<20/11)

@@ -119,6 +119,35 @@ func TestUnknownToken(t *testing.T) {
 	}
 }
 
+// TestUnigramRefused is TestRefused for the other model.
+func TestUnigramRefused(t *testing.T) {
+	for model, want := range map[string]string{
+		`{"type": "Unigram", "unk_id": 0}`:                                  "f: model.vocab: missing, want a list of [token, score]",
+		`{"type": "Unigram", "unk_id": 0, "vocab": [["a", 0], ["b"]]}`:      `f: model.vocab[1]: want [token, score], got ["b"]`,
+		`{"type": "Unigram", "unk_id": 0, "vocab": [["a", "x"]]}`:           `f: model.vocab[0]: want [token, score], got ["a","x"]`,
+		`{"type": "Unigram", "unk_id": 0, "vocab": [["a", 0, 1]]}`:          `f: model.vocab[0]: want [token, score], got ["a",0,1]`,
+		`{"type": "Unigram", "unk_id": 1, "vocab": [["a", 0]]}`:             "f: model.unk_id: got 1, want the id of one of 1 tokens",
+		`{"type": "Unigram", "unk_id": null, "vocab": [["a", 0]]}`:          "f: model.unk_id: missing, want a whole number",
+		`{"type": "Unigram", "unk_id": 0, "vocab": [["a", 0]], "alpha": 1}`: "f: model.alpha: unknown key; known: type, unk_id, vocab, byte_fallback",
+	} {
+		if _, err := Parse("f", []byte(`{"model": `+model+`}`)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", model, err, want)
+		}
+	}
+}
+
+// TestTruncationIgnored: both sections are about batches; neither changes ids.
+func TestTruncationIgnored(t *testing.T) {
+	type object = map[string]any
+	tok, err := Parse("f", patched(t, small(t), object{"truncation": object{"max_length": 2}, "padding": object{"strategy": object{"Fixed": 9}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.EncodePlain("abcd"); len(got) != 4 {
+		t.Errorf("got %d ids, want 4", len(got))
+	}
+}
+
 func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := Parse("f", patched(t, small(t), map[string]any{
 		"version": "3", "model.dropout": 0.5, "decoder": map[string]any{"type": "CTC"},

@@ -16,15 +16,43 @@ import (
 // familyVectors is what tools/golden/tokenizer_vectors.py wrote: checksums of what
 // the real libraries give for over 2,000 texts.
 type familyVectors struct {
-	Families []struct {
+	Families []family
+	Pieces   []checksums
+	Folders  []struct {
 		checksums
 
-		Base   string
-		Spec   map[string]any
-		Model  map[string]any
-		Shared bool
+		Model  string
+		Config json.RawMessage
 	}
-	Pieces []checksums
+}
+
+type family struct {
+	checksums
+
+	Base   string         // the model,
+	Model  map[string]any // what is changed in it,
+	Spec   map[string]any // and the rest of the file
+	Shared bool           // a file of the shared data instead
+}
+
+// tokenizer returns the tokenizer of the family; it may be called once.
+func (f family) tokenizer(tb testing.TB, bases familyBases) *Tokenizer {
+	tb.Helper()
+	if f.Shared {
+		return load(tb, "tokenizers", f.Name)
+	}
+	model := maps.Clone(bases.Models[f.Base])
+	maps.Copy(model, f.Model)
+	f.Spec["model"] = model
+	data, err := json.Marshal(f.Spec)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tok, err := Parse(f.Name, data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tok
 }
 
 // checksums are three numbers by text, 4 bytes each, little end first.
@@ -68,22 +96,7 @@ func TestFamilies(t *testing.T) {
 	for _, f := range readGzip[familyVectors](t, "vectors.json.gz").Families {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			var tok *Tokenizer
-			if f.Shared {
-				tok = load(t, "tokenizers", f.Name)
-			} else {
-				model := maps.Clone(bases.Models[f.Base])
-				maps.Copy(model, f.Model)
-				f.Spec["model"] = model
-				data, err := json.Marshal(f.Spec)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if tok, err = Parse(f.Name, data); err != nil {
-					t.Fatal(err)
-				}
-			}
-			compareVectors(t, tok, texts, f.checksums)
+			compareVectors(t, f.tokenizer(t, bases), texts, f.checksums)
 		})
 	}
 }
@@ -163,6 +176,22 @@ func TestPieces(t *testing.T) {
 				t.Fatal(err)
 			}
 			compareVectors(t, tok, texts, want)
+		})
+	}
+}
+
+// TestPieceFolders compares folders that have a tokenizer.model and a
+// tokenizer_config.json with what transformers makes of them.
+func TestPieceFolders(t *testing.T) {
+	texts := readGzip[[]string](t, "texts.json.gz")
+	bases := readGzip[familyBases](t, "bases.json.gz")
+	for _, f := range readGzip[familyVectors](t, "vectors.json.gz").Folders {
+		t.Run(f.Name, func(t *testing.T) {
+			tok, err := Load(folderOf(t, map[string]string{pieceFileName: string(bases.Pieces[f.Model]), configName: string(f.Config)}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareVectors(t, tok, texts, f.checksums)
 		})
 	}
 }

@@ -161,9 +161,16 @@ func readReplacement(n node) replacement {
 // apply is a [normalizer]: what replaces several characters stands where the last
 // of them did.
 func (r replacement) apply(text string, lead int) (string, int) {
-	if lead == 0 && r.pattern.text != "" {
-		return strings.ReplaceAll(text, r.pattern.text, r.with), 0
+	if r.pattern.text != "" {
+		if lead > 0 { // what follows it by more than a match does not matter
+			_, lead = r.applySpans(text[:min(len(text), lead+len(r.pattern.text)-1)], lead)
+		}
+		return strings.ReplaceAll(text, r.pattern.text, r.with), lead
 	}
+	return r.applySpans(text, lead)
+}
+
+func (r replacement) applySpans(text string, lead int) (string, int) {
 	var out strings.Builder
 	at, newLead := 0, 0
 	for _, s := range r.pattern.find(text) {

@@ -23,10 +23,14 @@ const (
 // scanners holds, by pattern, a function that finds the end of the first match
 // in a text that is not empty. All of these patterns match at any place.
 var scanners = map[string]func(text string) int{
-	patternGPT2:   scanGPT2,
-	patternQwen2:  func(text string) int { return scanTiktoken(text, 1) },
-	patternLlama3: func(text string) int { return scanTiktoken(text, 3) },
-	patternCode:   scanCode,
+	patternGPT2:    scanGPT2,
+	patternQwen2:   func(text string) int { return scanTiktoken(text, 1, "\r\n") },
+	patternLlama3:  func(text string) int { return scanTiktoken(text, 3, "\r\n") },
+	patternSeedOSS: func(text string) int { return scanTiktoken(text, 1, "") },
+	patternQwen35:  scanMarked,
+	patternO200k:   func(text string) int { return scanCased(text, true, 3) },
+	patternTekken:  func(text string) int { return scanCased(text, false, 1) },
+	patternCode:    scanCode,
 }
 
 // scanner returns the end of the first word of a text that is not empty.
@@ -105,10 +109,8 @@ func spaces(text string) int {
 }
 
 func scanGPT2(text string) int {
-	if text[0] == '\'' {
-		if n := contraction(text, false); n > 0 {
-			return n
-		}
+	if n := contraction(text, false); n > 0 {
+		return n
 	}
 	at := 0
 	c, size := classAt(text)
@@ -124,47 +126,59 @@ func scanGPT2(text string) int {
 	}
 }
 
-// scanTiktoken is the pattern of Qwen2 and Llama 3, which differ in how many
-// digits make a word.
-func scanTiktoken(text string, digits int) int {
-	if text[0] == '\'' {
-		if n := contraction(text, true); n > 0 {
-			return n
-		}
+// scanTiktoken is the pattern of Qwen2, Llama 3 and Seed-OSS, which differ in how many
+// digits make a word and in what may follow punctuation.
+func scanTiktoken(text string, digits int, tail string) int {
+	if n := contraction(text, true); n > 0 {
+		return n
 	}
 	c, size := classAt(text)
-	switch {
-	case c == letter:
+	if c == letter {
 		return run(text, size, letter)
-	case c == number:
-		for at := size; ; at += size {
-			if digits--; digits == 0 {
-				return at
-			}
-			if c, size = classAt(text[at:]); c != number {
-				return at
-			}
-		}
-	case text[0] != '\r' && text[0] != '\n':
+	}
+	if c != number && text[0] != '\r' && text[0] != '\n' {
 		if next, _ := classAt(text[size:]); next == letter {
 			return run(text, size, letter)
 		}
 	}
-	at := 0
+	return scanRest(text, digits, tail)
+}
+
+// scanRest is the end that most patterns share:
+// \p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[tail]*|\s*[\r\n]+|\s+(?!\S)|\s+
+func scanRest(text string, digits int, tail string) int {
+	c, at := classAt(text)
+	if c == number {
+		for {
+			if digits--; digits == 0 {
+				return at
+			}
+			c, size := classAt(text[at:])
+			if c != number {
+				return at
+			}
+			at += size
+		}
+	}
+	at = 0
 	if text[0] == ' ' {
 		at = 1
 	}
 	if c, size := classAt(text[at:]); c == other {
-		at = run(text, at+size, other)
-		for at < len(text) && (text[at] == '\r' || text[at] == '\n') {
-			at++
-		}
-		return at
+		return lineEnds(text, run(text, at+size, other), tail)
 	}
 	if i := strings.LastIndexAny(text[:run(text, 0, space)], "\r\n"); i >= 0 {
 		return i + 1
 	}
 	return spaces(text)
+}
+
+// lineEnds returns the end of a run of ASCII characters of tail from at on.
+func lineEnds(text string, at int, tail string) int {
+	for at < len(text) && strings.IndexByte(tail, text[at]) >= 0 {
+		at++
+	}
+	return at
 }
 
 func scanCode(text string) int {
@@ -191,6 +205,9 @@ func scanCode(text string) int {
 // with: 's 't 're 've 'm 'll 'd. With fold, case is ignored the way Unicode folds
 // it, under which the long ſ is an s.
 func contraction(text string, fold bool) int {
+	if text == "" || text[0] != '\'' {
+		return 0
+	}
 	for _, c := range [...]string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"} {
 		if strings.HasPrefix(text, c) || fold && len(text) >= len(c) && strings.EqualFold(text[:len(c)], c) {
 			return len(c)

@@ -48,8 +48,8 @@ func readSplit(n node) splitter {
 	o := n.object("type", "pattern", "behavior", "invert")
 	name, invert := readBehavior(o.get("behavior")), o.get("invert").boolean()
 	p := readPattern(o.get("pattern"))
-	if scan, ok := scanners[p.source]; ok && name == "Isolated" {
-		return scanner(scan).split // it covers every text, so that matches and gaps are all matches
+	if scan, ok := scanners[p.source]; ok && (name == "Isolated" || name == "Removed" && invert) {
+		return scanner(scan).split // it covers every text, so that there are no gaps to treat otherwise
 	}
 	return spansSplitter(inverted(p.find, invert), behaviors[name])
 }

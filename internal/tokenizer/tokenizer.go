@@ -1,35 +1,51 @@
-// Package tokenizer turns text into token ids and back, as the tokenizer.json
-// of a Hugging Face folder says.
+// Package tokenizer turns text into token ids and back, as the tokenizer files of a
+// Hugging Face folder say.
 //
-// [Load] reads a folder's file, [Parse] its bytes. [Tokenizer.Encode] gives what
-// a model is fed (with the special tokens of the file's template),
+// [Load] reads a folder: its tokenizer.json, else its tokenizer.model, else vocab.json
+// and merges.txt; [Parse] reads the bytes of a tokenizer.json. [Tokenizer.Encode] gives
+// what a model is fed (with the special tokens of the file's template),
 // [Tokenizer.EncodePlain] leaves those out, [Tokenizer.Decode] goes back, and
 // [Tokenizer.Stream] goes back one id at a time for text that is being
 // generated. [Train] learns a new byte-level vocabulary.
 //
-// The model is byte-pair encoding in its two dialects: byte-level (GPT-2, Qwen,
-// Llama 3) over words cut by a pattern, and SentencePiece style (Llama 2, Phi-3)
-// over runes, with bytes as fallback. The steps are those of the file: added
-// tokens are cut out, the rest is normalized, cut into words, merged, and framed
-// by the template.
+// Two models spell words in tokens. Byte-pair encoding has two dialects: byte-level
+// (GPT-2, Qwen, Llama 3) over words cut by a pattern, and SentencePiece style (Llama 2,
+// Gemma, Mistral) over runes, with bytes as fallback. Unigram (T5, Helium) takes the
+// tokens with the best sum of scores. The steps are those of the file: added tokens are
+// cut out, the rest is normalized, cut into words, spelled, and framed by the template.
 //
 // # Limits
 //
-// One sequence, no pairs, truncation, padding or dropout; no Unigram or
-// WordPiece. Whatever a file asks for and this package does not do is an error
-// of Parse that names the key, its value and the choices; all of them at once.
-// A character that the vocabulary can spell in no way, not even in bytes, becomes
-// the unknown token, or nothing where the file has none.
+// One sequence, no pairs or dropout; no WordPiece, WordLevel or tiktoken files. Whatever
+// a file asks for and this package does not do is an error that names the key, its value
+// and the choices; all of them at once. The exceptions are the sections truncation and
+// padding of a tokenizer.json: they are about batches, and like transformers, which
+// switches both off until a caller asks, this package does not let them change the ids of
+// a long or short text. A character that the vocabulary can spell in no way, not even in
+// bytes, becomes the unknown token, or nothing where the file has none.
 //
 // # Compatibility
 //
-// Ids and texts equal those of Hugging Face's tokenizers (checked against
-// 0.23.3), with two exceptions. Its Unicode tables are older than Go's, so that
-// characters added to Unicode since may be cut or normalized differently. And
-// Decode leaves out every special token when asked; tokenizers keeps those that
-// the file also has it look for in normalized text. Text that is not valid UTF-8,
-// which tokenizers cannot be given, is kept: an invalid byte counts as U+FFFD when
-// text is cut and as itself when it is encoded.
+// Ids and texts equal those of Hugging Face's tokenizers (checked against 0.23.3), with
+// two exceptions. Its Unicode tables are older than Go's, so that characters added to
+// Unicode since may be cut or normalized differently. And Decode leaves out every special
+// token when asked; tokenizers keeps those that the file also has it look for in
+// normalized text. Text that is not valid UTF-8, which tokenizers cannot be given, is kept
+// where no step rewrites it: an invalid byte counts as U+FFFD when text is cut and as
+// itself when it is encoded.
+//
+// A tokenizer.json is all there is to say: tokenizer_config.json beside it is not read.
+// transformers 5 drops its add_bos_token and add_eos_token then, too, but has classes
+// (LlamaTokenizer among them) that take only vocabulary and template from the file and
+// put the rest together themselves: texts that begin with a space or "▁", and what follows
+// a special token, may get other ids there than tokenizers gives.
+//
+// Text under a tokenizer.model gets the ids of sentencepiece (checked against 0.2.3),
+// extra spaces and character map included. Control and unknown pieces written out in the
+// text are tokens, as in transformers. A space is put before the text as the model says,
+// or add_prefix_space; with "legacy": true also before what follows a special token.
+// add_bos_token and add_eos_token count; without the former, Llama and Gemma classes add
+// BOS, as their documentation says. Decoding shows an unknown token by its name.
 package tokenizer
 
 import "unicode/utf8"

@@ -177,6 +177,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(`{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}, "decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"}]}}`))
 	f.Add([]byte(`{"version":"1.0","added_tokens":[],"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[^a]?b{1,3}|(?i:'s)"},"behavior":"Isolated","invert":false},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}`))
+	f.Add([]byte(`{"model":{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["<unk>",0],["▁",-1],["a",-2],["ab",-2.5]]},"normalizer":{"type":"Sequence","normalizers":[{"type":"Strip","strip_left":true,"strip_right":true},{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "},{"type":"Precompiled","precompiled_charsmap":"BAAAAAAAAABhAA=="}]},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":true},"decoder":{"type":"Metaspace","replacement":"▁"}}`))
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[],"unk_token":"a"},"normalizer":{"type":"StripAccents"},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Whitespace"},{"type":"Punctuation","behavior":"Removed"},{"type":"CharDelimiterSplit","delimiter":"b"}]},"decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Strip","content":" ","start":1,"stop":0}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tok, err := Parse("fuzzed", data)
 		if (tok == nil) == (err == nil) {

@@ -1,9 +1,10 @@
 """Vectors for internal/tokenizer by Hugging Face's tokenizers and by sentencepiece.
 
-    python tools/golden/tokenizer_vectors.py          writes internal/tokenizer/testdata/families/
-    python tools/golden/tokenizer_vectors.py NAME N   prints what tokenizer NAME gives for text N
+    python tools/golden/tokenizer_vectors.py           writes internal/tokenizer/testdata/families/
+    python tools/golden/tokenizer_vectors.py --learn   the same with new vocabularies
+    python tools/golden/tokenizer_vectors.py NAME N    prints what tokenizer NAME gives for text N
 
-Three small vocabularies are learned here; every family is one of them under the
+Three small vocabularies were learned here; every family is one of them under the
 normalizer, pre-tokenizer, post-processor and decoder of its published tokenizer.json.
 The published files of ../shared/data/tokenizers come beside them, where they are.
 Of ids and decoded texts only checksums are kept (CRC-32), of the texts all.
@@ -16,10 +17,13 @@ import gzip
 import io
 import json
 import pathlib
+import re
 import sys
+import tempfile
 import zlib
 
 import sentencepiece
+import transformers
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -140,7 +144,7 @@ RULES = [
 def sentence_pieces():
     """Two learned models, and what becomes of them under other settings."""
     rules = "".join("{}\t{}\n".format(" ".join(f"{ord(c):X}" for c in a), " ".join(f"{ord(c):X}" for c in b)) for a, b in RULES)
-    path = pathlib.Path("/tmp/linearize-rules.tsv")
+    path = pathlib.Path(tempfile.mkdtemp()) / "rules.tsv"
     path.write_text(rules)
 
     def train(**options):
@@ -302,6 +306,36 @@ def run_pieces(model, texts, show):
     return v.json()
 
 
+# tokenizer_config.json beside a tokenizer.model, by name.
+CONFIGS = {
+    "llama, first": {"tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": True, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
+    "llama, always": {"tokenizer_class": "LlamaTokenizer", "legacy": True, "add_bos_token": True, "add_eos_token": True, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+                      "added_tokens_decoder": {str(900 + i): {"content": c, "lstrip": "l" in f, "rstrip": "r" in f, "normalized": False, "single_word": "w" in f, "special": "s" in f}
+                                               for i, (c, f) in enumerate([("[W]", "w"), ("[L]", "ls"), ("[R]", "r"), ("[B]", "lr")])}},
+}
+
+
+def run_folder(model, config, texts, show):
+    """What transformers gives for a folder with these two files. It does not do what
+    the model says with spaces and marks at the start of a text, as sentencepiece does:
+    texts with those are left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "tokenizer.model").write_bytes(model.SerializeToString())
+        (pathlib.Path(folder) / "tokenizer_config.json").write_text(json.dumps(config))
+        tok = transformers.LlamaTokenizer.from_pretrained(folder)
+    starts = re.compile(r"(^|<s>|</s>|<unk>|\[[LRBW]\])[ ▁]")
+    v = Vectors()
+    for i, text in enumerate(texts):
+        ids, inner = tok(text).input_ids, tok(text, add_special_tokens=False).input_ids
+        plain, special = tok.decode(inner, skip_special_tokens=True), tok.decode(inner, skip_special_tokens=False)
+        v.add(text, ids, plain, special)
+        if starts.search(text):
+            v.ids[-1] = v.plain[-1] = v.special[-1] = UNTRIED
+        if i == show:
+            print(json.dumps({"text": text, "ids": ids, "tokens": tok.convert_ids_to_tokens(ids), "plain": plain, "special": special}, ensure_ascii=False, indent=1))
+    return v.json()
+
+
 def write(name, value):
     OUT.mkdir(parents=True, exist_ok=True)
     raw = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
@@ -309,10 +343,11 @@ def write(name, value):
 
 
 def main():
-    want = sys.argv[1] if len(sys.argv) > 1 else None
+    learning = sys.argv[1:] == ["--learn"]
+    want = sys.argv[1] if sys.argv[1:] and not learning else None
     show = int(sys.argv[2]) if want else -1
     texts = tokenizer_texts.texts()
-    if want:  # as committed, not learned again
+    if not learning:  # learning gives something else each time
         kept = json.loads(gzip.decompress((OUT / "bases.json.gz").read_bytes()))
         base, pieces = kept["models"], {}
         for name, data in kept["pieces"].items():
@@ -336,11 +371,15 @@ def main():
     for name, model in pieces.items():
         if want in (None, name):
             models_.append({"name": name, **run_pieces(model, texts, show)})
+    folders = []
+    for name, config in CONFIGS.items():
+        if want in (None, name):
+            folders.append({"name": name, "model": "llama", "config": config, **run_folder(pieces["llama"], config, texts, show)})
     if want:
         return
     write("bases.json.gz", {"models": base, "pieces": {n: base64.b64encode(m.SerializeToString()).decode() for n, m in pieces.items()}})
     write("texts.json.gz", texts)
-    write("vectors.json.gz", {"families": out, "pieces": models_})
+    write("vectors.json.gz", {"families": out, "pieces": models_, "folders": folders})
 
 
 main()

@@ -69,6 +69,7 @@ func TestRealTemplates(t *testing.T) {
 }
 
 func testGolden(t *testing.T, dir string) {
+	t.Helper()
 	g := readGolden(t, dir)
 	if len(g.Templates) == 0 {
 		t.Fatal("golden.json has no templates")

@@ -53,6 +53,10 @@ func (t *Template) answer(whole string, messages []Message) (Span, error) {
 	if !strings.HasPrefix(whole, before) || !strings.HasPrefix(until, before) {
 		return Span{}, fmt.Errorf("%s writes what comes before otherwise when an answer follows", t.name)
 	}
+	content := strings.TrimSpace(messages[last].Content)
+	if until == before && content != "" {
+		return Span{}, fmt.Errorf("%s leaves the answer out", t.name)
+	}
 	rest, answer := whole[len(before):], until[len(before):]
 	// Some templates end a conversation, and not each answer, with EOS.
 	for _, a := range []string{answer, strings.TrimSuffix(answer, t.special["eos_token"])} {
@@ -60,7 +64,6 @@ func (t *Template) answer(whole string, messages []Message) (Span, error) {
 			return Span{Start: len(before), End: len(before) + len(a)}, nil
 		}
 		// Others put something before the last answer alone, such as empty thoughts.
-		content := strings.TrimSpace(messages[last].Content)
 		if at := strings.LastIndex(a, content); at >= 0 && content != "" && strings.HasPrefix(rest, a[at:]) {
 			return Span{Start: len(before), End: len(before) + len(a[at:])}, nil
 		}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -190,7 +191,7 @@ func cut(bounds [3]any, n int64) (from, to, step int64, err error) {
 		if i == 2 {
 			step = min(max(k, -n-1), n+1)
 			if k == 0 {
-				return 0, 0, 0, fmt.Errorf("cannot cut in steps of 0")
+				return 0, 0, 0, errors.New("cannot cut in steps of 0")
 			}
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // expr is an expression: a function of the scope.
@@ -137,7 +138,7 @@ func (p *parser) comparison() expr {
 	var operators []string
 	operands := []expr{e}
 	for {
-		operator := ""
+		var operator string
 		switch {
 		case p.is(op, "==", "!=", "<", ">", "<=", ">=") || p.is(name, "in"):
 			operator = p.take().text
@@ -217,8 +218,7 @@ func (p *parser) unary(filters bool) expr {
 
 // primary reads a constant, a name or what is in brackets.
 func (p *parser) primary() expr {
-	t := p.take()
-	switch t.kind {
+	switch t := p.take(); t.kind {
 	case name:
 		switch t.text {
 		case "true", "True":
@@ -232,11 +232,11 @@ func (p *parser) primary() expr {
 		}
 		return func(f *frame) (any, error) { return f.get(t.text), nil }
 	case text:
-		s := t.text
+		pieces := []string{t.text} // strings side by side are one
 		for p.is(text) {
-			s += p.take().text
+			pieces = append(pieces, p.take().text)
 		}
-		return constant(s)
+		return constant(strings.Join(pieces, ""))
 	case integer:
 		i, err := strconv.ParseInt(t.text, 10, 64)
 		if err != nil {
@@ -264,8 +264,10 @@ func (p *parser) primary() expr {
 		case "{":
 			return p.dict()
 		}
+		p.fail("got %v, want an expression", t)
+	default:
+		p.fail("got %v, want an expression", t)
 	}
-	p.fail("got %v, want an expression", t)
 	return nil
 }
 

@@ -12,16 +12,14 @@ import (
 
 // filters are what may follow a |.
 var filters = map[string]builtin{
-	"abs":        arithmeticFilter(func(in *interp, v any) (any, error) { return in.absolute(v) }),
 	"capitalize": textFilter(capitalize),
 	"count":      lengthOf,
 	"d":          fallback,
 	"default":    fallback,
 	"dictsort":   sortedItems,
 	"first":      func(in *interp, v any, a args) (any, error) { return in.end(v, a, 0) },
-	"float":      toFloat,
 	"int":        toInt,
-	"items":      func(in *interp, v any, a args) (any, error) { return in.filterItems(v, a) },
+	"items":      itemsFilter,
 	"join":       joined,
 	"last":       func(in *interp, v any, a args) (any, error) { return in.end(v, a, -1) },
 	"length":     lengthOf,
@@ -53,29 +51,6 @@ func textFilter(change func(string) string) builtin {
 			return nil, err
 		}
 		return change(s), in.spend(len(s))
-	}
-}
-
-func arithmeticFilter(change func(*interp, any) (any, error)) builtin {
-	return func(in *interp, v any, a args) (any, error) {
-		if _, err := a.take(0); err != nil {
-			return nil, err
-		}
-		return change(in, v)
-	}
-}
-
-func (in *interp) absolute(v any) (any, error) {
-	switch v := v.(type) {
-	case int64:
-		if v < 0 {
-			return in.binary("-", int64(0), v)
-		}
-		return v, nil
-	case float64:
-		return math.Abs(v), nil
-	default:
-		return nil, mismatch("take the size of", v, v)
 	}
 }
 
@@ -111,22 +86,6 @@ func (in *interp) end(v any, a args, i int64) (any, error) {
 	return item(items, i), nil
 }
 
-func toFloat(_ *interp, v any, a args) (any, error) {
-	p, err := a.take(0, "default")
-	if err != nil {
-		return nil, err
-	}
-	if f, _, _, ok := asNumber(v); ok {
-		return f, nil
-	}
-	if s, ok := v.(string); ok {
-		if f, err := strconv.ParseFloat(strings.TrimFunc(s, space), 64); err == nil {
-			return f, nil
-		}
-	}
-	return orElse(p[0], 0.0), nil
-}
-
 func toInt(_ *interp, v any, a args) (any, error) {
 	p, err := a.take(0, "default")
 	if err != nil {
@@ -158,7 +117,7 @@ func orElse(v, other any) any {
 	return v
 }
 
-func (in *interp) filterItems(v any, a args) (any, error) {
+func itemsFilter(in *interp, v any, a args) (any, error) {
 	if _, missing := v.(undefined); missing {
 		return []any{}, nil
 	}
@@ -171,7 +130,7 @@ func (in *interp) filterItems(v any, a args) (any, error) {
 
 // sortedItems is dictsort: keys and values by the keys, whose capitals do not count.
 func sortedItems(in *interp, v any, a args) (any, error) {
-	all, err := in.filterItems(v, a)
+	all, err := itemsFilter(in, v, a)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ import (
 
 const (
 	// work is what one execution may cost: a byte of text made is 1, a step 16.
-	work     = 1 << 28
+	work     = 1 << 26
 	stepCost = 16
 	// maxDepth bounds blocks and expressions in each other and macros that call on.
 	maxDepth = 1000

@@ -1,7 +1,9 @@
 package jinja
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -46,6 +48,9 @@ func (t token) String() string {
 
 // space is what Python counts as white space.
 func space(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
+
+// longOperators are those of two characters.
+var longOperators = []string{"//", "**", "==", "!=", ">=", "<="}
 
 var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
@@ -156,7 +161,7 @@ func (l *lexer) finish(mark string, sign byte) {
 func (l *lexer) comment() error {
 	n := strings.Index(l.src[l.pos:], "#}")
 	if n < 0 {
-		return fmt.Errorf("a comment has no #}")
+		return errors.New("a comment has no #}")
 	}
 	sign := byte(0)
 	if n > 0 && (l.src[l.pos+n-1] == '-' || l.src[l.pos+n-1] == '+') {
@@ -191,7 +196,7 @@ func (l *lexer) raw(head int) error {
 	for from := 0; ; {
 		n := strings.Index(body[from:], "{%")
 		if n < 0 {
-			return fmt.Errorf("raw has no endraw")
+			return errors.New("raw has no endraw")
 		}
 		n += from
 		from = n + 2
@@ -266,7 +271,7 @@ func (l *lexer) one(s string, brackets *[]byte) error {
 		return nil
 	}
 	n := 1
-	if len(s) > 1 && strings.Contains(" // ** == != >= <= ", " "+s[:2]+" ") {
+	if len(s) > 1 && slices.Contains(longOperators, s[:2]) {
 		n = 2
 	} else if !strings.ContainsRune("+-/*%~[](){}><=.:|,", first) {
 		return fmt.Errorf("unexpected character %q in a tag", first)

@@ -11,15 +11,8 @@ import (
 // stringMethods are the methods of strings.
 var stringMethods = map[string]builtin{
 	"capitalize": textFilter(capitalize),
-	"count":      ofStrings(1, func(s string, p []string) (any, error) { return int64(strings.Count(s, p[0])), nil }, "sub"),
 	"endswith":   affix(strings.HasSuffix),
-	"find": ofStrings(1, func(s string, p []string) (any, error) {
-		i := strings.Index(s, p[0])
-		if i < 0 {
-			return int64(i), nil
-		}
-		return int64(utf8.RuneCountInString(s[:i])), nil
-	}, "sub"),
+	"format":     format,
 	"join": func(in *interp, v any, a args) (any, error) {
 		p, err := a.take(1, "iterable")
 		if err != nil {
@@ -36,19 +29,15 @@ var stringMethods = map[string]builtin{
 		}
 		return joined(in, items, args{positional: []any{v}})
 	},
-	"lower":        textFilter(strings.ToLower),
-	"lstrip":       strip(true, false),
-	"removeprefix": ofStrings(1, func(s string, p []string) (any, error) { return strings.TrimPrefix(s, p[0]), nil }, "prefix"),
-	"removesuffix": ofStrings(1, func(s string, p []string) (any, error) { return strings.TrimSuffix(s, p[0]), nil }, "suffix"),
-	"replace":      replace,
-	"rsplit":       func(in *interp, v any, a args) (any, error) { return in.split(v, a, true) },
-	"rstrip":       strip(false, true),
-	"split":        func(in *interp, v any, a args) (any, error) { return in.split(v, a, false) },
-	"splitlines":   splitLines,
-	"startswith":   affix(strings.HasPrefix),
-	"strip":        strip(true, true),
-	"title":        textFilter(title),
-	"upper":        textFilter(strings.ToUpper),
+	"lower":      textFilter(strings.ToLower),
+	"lstrip":     strip(true, false),
+	"replace":    replace,
+	"rstrip":     strip(false, true),
+	"split":      split,
+	"startswith": affix(strings.HasPrefix),
+	"strip":      strip(true, true),
+	"title":      textFilter(title),
+	"upper":      textFilter(strings.ToUpper),
 }
 
 // dictMethods are the methods of mappings.
@@ -86,28 +75,6 @@ func parts(of func(k, v any) any) builtin {
 			all[i] = of(k, d.values[k])
 		}
 		return all, nil
-	}
-}
-
-// ofStrings is a method whose arguments, all of them wanted, are strings.
-func ofStrings(required int, do func(s string, p []string) (any, error), params ...string) builtin {
-	return func(in *interp, v any, a args) (any, error) {
-		given, err := a.take(required, params...)
-		if err != nil {
-			return nil, err
-		}
-		p := make([]string, len(given))
-		for i, v := range given {
-			s, ok := v.(string)
-			if !ok {
-				return nil, mismatch("use as a string", v, v)
-			}
-			p[i] = s
-		}
-		if err := in.spend(len(v.(string))); err != nil {
-			return nil, err
-		}
-		return do(v.(string), p)
 	}
 }
 
@@ -169,15 +136,11 @@ func replace(in *interp, v any, a args) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, before, after := v.(string), "", ""
-	var ok, also bool
-	before, ok = p[0].(string)
-	after, also = p[1].(string)
-	count, whole := orElse(orElse(p[2], nil), nil).(int64)
-	if !whole {
-		count = -1
-	}
-	if !ok || !also || !whole && orElse(p[2], nil) != nil {
+	s := v.(string)
+	before, ok := p[0].(string)
+	after, also := p[1].(string)
+	count, whole := orElse(p[2], int64(-1)).(int64)
+	if !ok || !also || !whole {
 		return nil, errors.New("want two strings, and a number")
 	}
 	times := strings.Count(s, before)
@@ -192,9 +155,8 @@ func replace(in *interp, v any, a args) (any, error) {
 	return strings.Replace(s, before, after, int(max(count, -1))), nil
 }
 
-// split cuts a string at a separator, or at white space; from the right where a
-// number of cuts is given for that end.
-func (in *interp) split(v any, a args, fromRight bool) (any, error) {
+// split cuts a string at a separator, or at white space.
+func split(in *interp, v any, a args) (any, error) {
 	p, err := a.take(0, "sep", "maxsplit")
 	if err != nil {
 		return nil, err
@@ -211,18 +173,14 @@ func (in *interp) split(v any, a args, fromRight bool) (any, error) {
 	var found []string
 	switch sep := orElse(p[0], nil).(type) {
 	case nil:
-		found = fields(s, n, fromRight)
+		found = fields(s, n)
 	case string:
 		if sep == "" {
 			return nil, errors.New("the separator is empty")
 		}
 		found = strings.Split(s, sep)
-		if over := len(found) - 1 - n; n >= 0 && over > 0 {
-			if fromRight {
-				found = append([]string{strings.Join(found[:over+1], sep)}, found[over+1:]...)
-			} else {
-				found = append(found[:n:n], strings.Join(found[n:], sep))
-			}
+		if n >= 0 && len(found) > n+1 {
+			found = append(found[:n:n], strings.Join(found[n:], sep))
 		}
 	default:
 		return nil, mismatch("split", v, sep)
@@ -234,54 +192,41 @@ func (in *interp) split(v any, a args, fromRight bool) (any, error) {
 	return items, nil
 }
 
+// format puts the arguments, in their order, where {} stands.
+func format(in *interp, v any, a args) (any, error) {
+	parts := strings.Split(v.(string), "{}")
+	if len(a.names) > 0 || strings.ContainsAny(strings.Join(parts, ""), "{}") {
+		return nil, errors.New("only {} is supported")
+	}
+	if len(a.positional) < len(parts)-1 {
+		return nil, fmt.Errorf("got %d arguments, want %d", len(a.positional), len(parts)-1)
+	}
+	text := parts[0]
+	for i, part := range parts[1:] {
+		s, err := in.str(a.positional[i])
+		if err != nil {
+			return nil, err
+		}
+		text += s + part
+		if err := in.spend(len(text)); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
 // fields cuts at runs of white space, which the ends lose.
-func fields(s string, n int, fromRight bool) []string {
+func fields(s string, n int) []string {
 	all := strings.FieldsFunc(s, space)
 	if n < 0 || len(all) <= n+1 {
 		return all
 	}
 	// What is not cut keeps the white space in it.
-	if fromRight {
-		rest := strings.TrimRightFunc(s, space)
-		for i := len(all) - 1; i >= len(all)-n; i-- {
-			rest = strings.TrimRightFunc(strings.TrimSuffix(rest, all[i]), space)
-		}
-		return append([]string{rest}, all[len(all)-n:]...)
-	}
 	rest := strings.TrimLeftFunc(s, space)
 	for _, f := range all[:n] {
 		rest = strings.TrimLeftFunc(strings.TrimPrefix(rest, f), space)
 	}
 	return append(all[:n:n], rest)
-}
-
-func splitLines(in *interp, v any, a args) (any, error) {
-	p, err := a.take(0, "keepends")
-	if err != nil {
-		return nil, err
-	}
-	s := v.(string)
-	if err := in.spend(stepCost * len(s)); err != nil {
-		return nil, err
-	}
-	lines := []any{}
-	for s != "" {
-		n := strings.IndexAny(s, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029")
-		if n < 0 {
-			return append(lines, s), nil
-		}
-		_, size := utf8.DecodeRuneInString(s[n:])
-		if strings.HasPrefix(s[n:], "\r\n") {
-			size = 2
-		}
-		line := s[:n]
-		if truth(p[0]) {
-			line = s[:n+size]
-		}
-		lines = append(lines, line)
-		s = s[n+size:]
-	}
-	return lines, nil
 }
 
 func capitalize(s string) string {

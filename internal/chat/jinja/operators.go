@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -213,11 +214,11 @@ func (in *interp) join(a, b any) (any, error) {
 		}
 	case []any:
 		if y, ok := b.([]any); ok {
-			return append(x[:len(x):len(x)], y...), in.spend(stepCost * (len(x) + len(y)))
+			return append(slices.Clip(x), y...), in.spend(stepCost * (len(x) + len(y)))
 		}
 	case tuple:
 		if y, ok := b.(tuple); ok {
-			return append(x[:len(x):len(x)], y...), in.spend(stepCost * (len(x) + len(y)))
+			return append(slices.Clip(x), y...), in.spend(stepCost * (len(x) + len(y)))
 		}
 	}
 	return nil, mismatch("add", a, b)
@@ -225,7 +226,7 @@ func (in *interp) join(a, b any) (any, error) {
 
 func (in *interp) repeat(v any, n int64) (any, error) {
 	n = max(n, 0)
-	size := 0
+	var size int
 	switch v := v.(type) {
 	case string:
 		size = len(v)

@@ -163,7 +163,7 @@ func TestOpenRefuses(t *testing.T) {
 			t.Helper()
 			remove("model.safetensors")(t, dir)
 			put(t, dir, "pytorch_model-00001-of-00002.bin", "x")
-		}, "no safetensors but pytorch_model-00001-of-00002.bin: pickled weights are not read", "convert it to safetensors first"},
+		}, "no safetensors but pytorch_model-00001-of-00002.bin: pickled weights are not read", `AutoModelForCausalLM.from_pretrained(MODEL, dtype="auto").save_pretrained(OUT)`},
 		{"stray weights only", 1, func(t *testing.T, dir string) {
 			t.Helper()
 			if err := os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "consolidated.safetensors")); err != nil {

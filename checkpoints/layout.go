@@ -67,7 +67,7 @@ func findWeights(dir string) (string, error) {
 	}
 	for _, pattern := range picklePatterns {
 		if found := glob(dir, pattern); len(found) > 0 {
-			return "", &hinted{fmt.Errorf("no safetensors but %s: pickled weights are not read", found[0]), "convert it to safetensors first"}
+			return "", &hinted{fmt.Errorf("no safetensors but %s: pickled weights are not read", found[0]), `make safetensors of them in Python: AutoModelForCausalLM.from_pretrained(MODEL, dtype="auto").save_pretrained(OUT)`}
 		}
 	}
 	return "", fmt.Errorf("no weights: want %s, or shards with %s", singleName, indexName)

@@ -33,6 +33,8 @@ import (
 type ProblemsError struct {
 	Path     string
 	Problems []string
+
+	hint string
 }
 
 func (e *ProblemsError) Error() string {
@@ -52,7 +54,10 @@ func (e *ProblemsError) Error() string {
 	return b.String()
 }
 
-// Hint says where the whole list is.
+// Hint says what to do about the problems, or where the whole list is.
 func (e *ProblemsError) Hint() string {
+	if e.hint != "" {
+		return e.hint
+	}
 	return "`linearize inspect --json " + e.Path + "` lists them all"
 }

@@ -1,8 +1,11 @@
 package convert_test
 
 import (
+	"errors"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/convert"
@@ -18,6 +21,9 @@ import (
 // once more it stays so.
 func TestFamiliesKeepLogits(t *testing.T) {
 	for _, name := range testdata.Families(t) {
+		if slices.Contains(towers, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			teacher := testdata.Family(t, name)
 			want := logits(t, teacher)
@@ -37,6 +43,32 @@ func TestFamiliesKeepLogits(t *testing.T) {
 				from = dir
 			}
 		})
+	}
+}
+
+// towers are the golden checkpoints with more than a language model in them.
+var towers = []string{"gemma3", "gemma3-new-names"}
+
+// TestFamiliesWithTowers: a vision tower is one problem, not one for each of its
+// tensors, and the hint tells how to take the language model out.
+func TestFamiliesWithTowers(t *testing.T) {
+	for _, name := range towers {
+		parent := t.TempDir()
+		_, err := convert.NewPlan(testdata.Family(t, name), filepath.Join(parent, "out"), convert.Options{Mixer: "hedgehog"})
+		e, ok := errors.AsType[*convert.ProblemsError](err)
+		if !ok || len(e.Problems) != 1 {
+			t.Errorf("%s: got %v, want one problem", name, err)
+			continue
+		}
+		if want := regexp.MustCompile(`^tensor (model\.)?multi_modal_projector\.\S+ and \d+ more are part of a tower`); !want.MatchString(e.Problems[0]) {
+			t.Errorf("%s: %s, want %s", name, e.Problems[0], want)
+		}
+		if !strings.Contains(e.Hint(), "Gemma3ForCausalLM(m.config.text_config)") {
+			t.Errorf("%s: hint %q does not say how to go on", name, e.Hint())
+		}
+		if left := contents(t, parent); len(left) > 0 {
+			t.Errorf("%s: the refusal left %v", name, left)
+		}
 	}
 }
 

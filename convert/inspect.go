@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -28,6 +29,8 @@ type Report struct {
 	Memory   Memory   `json:"memory"`
 	Ignored  []string `json:"ignored"`  // tensors that no model needs
 	Problems []string `json:"problems"` // why it can be neither run nor converted; none when empty
+
+	hint string // what to do about the problems
 }
 
 // Sizes are a model's dimensions, in elements.
@@ -63,6 +66,20 @@ type Memory struct {
 // is wrong with its tensors is in the report; the error is for a folder that cannot
 // be opened and for a config that describes no supported model.
 func Inspect(dir string) (*Report, error) {
+	return inspect(dir, func(*inventory) error { return nil })
+}
+
+// InspectValues does the same and reads the values of all tensors, too: one that holds
+// NaN or an infinity is a problem. Progress, which may be nil, is called before each
+// tensor and at the end with the bytes read.
+func InspectValues(ctx context.Context, dir string, progress func(done, total int64)) (*Report, error) {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	return inspect(dir, func(v *inventory) error { return v.checkValues(ctx, progress) })
+}
+
+func inspect(dir string, look func(v *inventory) error) (*Report, error) {
 	folder, err := pretrained.Open(dir)
 	if err != nil {
 		return nil, err
@@ -72,7 +89,34 @@ func Inspect(dir string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := look(v); err != nil {
+		return nil, err
+	}
 	return v.report(), nil
+}
+
+func (v *inventory) checkValues(ctx context.Context, progress func(done, total int64)) error {
+	var done, total int64
+	for _, w := range v.weights {
+		total += w.info.Bytes()
+	}
+	seen := map[string]bool{} // a tensor of the files may be several of the model's
+	for _, w := range v.weights {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		progress(done, total)
+		done += w.info.Bytes()
+		if !slices.Contains(floats, w.info.DType) {
+			continue // already a problem
+		}
+		if err := v.folder.CheckFinite(w.Name); err != nil && !seen[err.Error()] {
+			seen[err.Error()] = true
+			v.problem("%v", err)
+		}
+	}
+	progress(total, total)
+	return nil
 }
 
 // Err is nil when nothing is wrong with the model, else a [*ProblemsError].
@@ -80,7 +124,7 @@ func (r *Report) Err() error {
 	if len(r.Problems) == 0 {
 		return nil
 	}
-	return &ProblemsError{r.Path, r.Problems}
+	return &ProblemsError{Path: r.Path, Problems: r.Problems, hint: r.hint}
 }
 
 // Layers lists the layers as they stand, for [Runs].
@@ -97,7 +141,7 @@ func (v *inventory) report() *Report {
 	r := &Report{
 		Path: v.folder.Dir(), Family: m.Family, ModelType: m.Name, Student: m.Name == arch.StudentType,
 		Sizes:  Sizes{m.Layers, m.Hidden, m.FFN, m.Heads, m.KVHeads, m.HeadDim, m.Vocab, m.MaxPositions, m.Tied},
-		Mixers: m.Mixers, Memory: memory(m), Ignored: notNil(v.ignored), Problems: notNil(v.problems),
+		Mixers: m.Mixers, Memory: memory(m), Ignored: notNil(v.ignored), Problems: notNil(v.problems), hint: v.hint,
 	}
 	for _, w := range v.weights {
 		n, size := int64(w.info.Elements()), w.info.Bytes()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
 
@@ -121,7 +123,61 @@ func TestProblems(t *testing.T) {
 		{
 			name:   "an untied head that is missing",
 			change: func(out *checkpoints.Output) { setConfig(t, out, "tie_word_embeddings", false) },
-			want:   []string{"tensor lm_head.weight is missing, want shape [96 32]"},
+			want:   []string{"tensor lm_head.weight is missing, want shape [96 32]: tie_word_embeddings is false"},
+		},
+		{
+			name: "a tied head that is there instead of the embedding",
+			change: func(out *checkpoints.Output) {
+				remove(out, "model.embed_tokens.weight")
+				replace(out, "lm_head.weight", checkpoints.F32, 96, 32)
+			},
+		},
+		{
+			name: "GPTQ or AWQ without a word in the config",
+			change: func(out *checkpoints.Output) {
+				for _, l := range []string{"model.layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj"} {
+					remove(out, l+".weight")
+					replace(out, l+".qweight", checkpoints.I32, 4, 32)
+					replace(out, l+".qzeros", checkpoints.I32, 1, 4)
+					replace(out, l+".scales", checkpoints.F16, 1, 32)
+				}
+			},
+			want: []string{"tensor model.layers.0.self_attn.q_proj.qweight and 5 more are part of weights quantized by GPTQ or AWQ, want plain F32, F16 or BF16"},
+		},
+		{
+			name: "bitsandbytes",
+			change: func(out *checkpoints.Output) {
+				replace(out, "model.layers.0.self_attn.q_proj.weight", checkpoints.U8, 512, 1)
+				replace(out, "model.layers.0.self_attn.q_proj.weight.absmax", checkpoints.F32, 16)
+				replace(out, "model.layers.0.self_attn.q_proj.weight.quant_map", checkpoints.F32, 16)
+				remove(out, "model.norm.weight") // is wrong beside it
+			},
+			want: []string{
+				"tensor model.layers.0.self_attn.q_proj.weight.absmax and 2 more are part of weights quantized by bitsandbytes, want plain F32, F16 or BF16",
+				"tensor model.norm.weight is missing, want shape [32]",
+			},
+		},
+		{
+			name: "compressed-tensors",
+			change: func(out *checkpoints.Output) {
+				remove(out, "model.layers.0.mlp.up_proj.weight")
+				replace(out, "model.layers.0.mlp.up_proj.weight_packed", checkpoints.I32, 48, 4)
+			},
+			want: []string{"tensor model.layers.0.mlp.up_proj.weight_packed is part of weights quantized by compressed-tensors, want plain F32, F16 or BF16"},
+		},
+		{
+			name:   "bytes",
+			change: func(out *checkpoints.Output) { replace(out, "model.norm.weight", checkpoints.I8, 32) },
+			want:   []string{"tensor model.norm.weight is part of weights quantized, want plain F32, F16 or BF16"},
+		},
+		{
+			name: "a tower",
+			change: func(out *checkpoints.Output) {
+				for _, name := range []string{"visual.a.weight", "model.vision_tower.b", "multi_modal_projector.c"} {
+					replace(out, name, checkpoints.F32, 2)
+				}
+			},
+			want: []string{"tensor model.vision_tower.b and 2 more are part of a tower for images or sound, want the language model alone"},
 		},
 	} {
 		dir := rewrite(t, tied, tt.change)
@@ -218,6 +274,46 @@ func TestF16Range(t *testing.T) {
 	}
 	if left := contents(t, parent); len(left) > 0 {
 		t.Errorf("the failed conversion left %v", left)
+	}
+}
+
+// TestPartsOfOneDType: what several tensors of the files make up has one dtype.
+func TestPartsOfOneDType(t *testing.T) {
+	const odd = "model.layers.1.self_attn.q_layernorm.norms.1.weight"
+	model := rewrite(t, testdata.Family(t, "stablelm-parallel"), func(out *checkpoints.Output) {
+		for _, s := range out.Tensors {
+			if s.Name == odd {
+				replace(out, odd, checkpoints.F32, s.Shape...)
+			}
+		}
+	})
+	_, err := convert.NewPlan(model, filepath.Join(t.TempDir(), "out"), convert.Options{Mixer: "hedgehog"})
+	want := "tensor " + odd + " has dtype F32, want BF16 as model.layers.1.self_attn.q_layernorm.norms.0.weight has"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want %s", err, want)
+	}
+}
+
+// TestHeadServesAsEmbedding: of a tied model whose files hold the head only, the
+// student has the embedding.
+func TestHeadServesAsEmbedding(t *testing.T) {
+	teacher := testdata.Family(t, "gpt2-old-names")
+	model := rewrite(t, teacher, func(out *checkpoints.Output) {
+		for i, s := range out.Tensors {
+			if s.Name == "wte.weight" {
+				out.Tensors[i].Name = "lm_head.weight"
+			}
+		}
+	})
+	if r, err := convert.Inspect(model); err != nil || len(r.Problems) > 0 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	if !slices.Equal(logits(t, model), logits(t, teacher)) {
+		t.Error("the logits are others than with the embedding")
+	}
+	out := convertTo(t, model, convert.Options{Mixer: "hedgehog", Keep: "all"})
+	if !slices.Equal(logits(t, out), logits(t, teacher)) {
+		t.Error("the student's logits are others than the teacher's")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
@@ -33,6 +34,9 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	}
 	if progress == nil {
 		progress = func(int64, int64) {}
+	}
+	if err := p.checkDropped(folder); err != nil {
+		return err
 	}
 	watch(ctx, sources, p.BytesOut, progress)
 	config, err := checkpoints.ParseConfig(p.Config)
@@ -112,16 +116,46 @@ func (p *Plan) sources(folder *pretrained.Folder) ([]checkpoints.Source, error) 
 			continue
 		}
 		if t.From == Cast {
-			sources = append(sources, t.encoded(func() ([]float32, error) { return folder.Float32(t.Name) }))
+			sources = append(sources, t.encoded(func() ([]float32, error) { return finite(folder, t.Name) }))
 			continue
 		}
 		old, err := folder.Source(t.Name)
 		if err != nil {
 			return nil, err
 		}
+		data := old.Data
+		old.Data = func() ([]byte, error) {
+			if err := folder.CheckFinite(t.Name); err != nil {
+				return nil, err
+			}
+			return data()
+		}
 		sources = append(sources, old)
 	}
 	return sources, nil
+}
+
+// finite returns the values of a tensor of the source, which must be numbers: a NaN
+// would train to nothing, and be found much later.
+func finite(folder *pretrained.Folder, name string) ([]float32, error) {
+	if err := folder.CheckFinite(name); err != nil {
+		return nil, err
+	}
+	return folder.Float32(name)
+}
+
+// checkDropped reads what of the source the student has no place for; the rest is
+// read when it is written.
+func (p *Plan) checkDropped(folder *pretrained.Folder) error {
+	for _, w := range folder.Model.Weights() {
+		if !slices.Contains(p.Dropped, w.Name) {
+			continue
+		}
+		if err := folder.CheckFinite(w.Name); err != nil {
+			return fmt.Errorf("read %s: %w", p.Source, err)
+		}
+	}
+	return nil
 }
 
 // seedLayers returns the values of every seeded tensor, by full name, not computed yet.
@@ -138,7 +172,7 @@ func (p *Plan) seedLayers(folder *pretrained.Folder) (map[string]func() ([]float
 		prefix := model.Attention(l.Index) + "."
 		tensors, err := seeding.Seed(l.Seeding, seeding.Layer{
 			Model: model.At(l.Index), Index: l.Index, Mixer: l.Mixer, Seed: p.Options.Seed, InitStd: std,
-			Teacher: func(name string) ([]float32, error) { return folder.Float32(prefix + name) },
+			Teacher: func(name string) ([]float32, error) { return finite(folder, prefix+name) },
 		})
 		if err != nil {
 			return nil, err

@@ -42,8 +42,8 @@ type fused struct {
 }
 
 // Locate finds what the names in a folder begin with, given whether it has a
-// tensor. A folder without the embedding keeps the family's usual names; in a tied
-// model's the head serves as embedding, too.
+// tensor: before the embedding or the final norm, else what is usual. A tied model's
+// head serves as embedding where the folder has no other.
 func (m *Model) Locate(has func(tensor string) bool) {
 	m.storage.embedding = ""
 	m.locateRoot(has)
@@ -56,7 +56,7 @@ func (m *Model) Locate(has func(tensor string) bool) {
 func (m *Model) locateRoot(has func(tensor string) bool) {
 	for _, root := range m.storage.roots {
 		m.storage.root = root
-		if has(m.storage.rooted(m.Embedding())) {
+		if has(m.storage.rooted(m.Embedding())) || has(m.storage.rooted(m.FinalNorm()+".weight")) {
 			return
 		}
 	}

@@ -84,6 +84,30 @@ func (f *Folder) Float32(name string) ([]float32, error) {
 	return t.Float32()
 }
 
+// CheckFinite reads what the files hold for a tensor of the model. NaN or an infinity
+// is an error that names the file's tensor.
+func (f *Folder) CheckFinite(name string) error {
+	w, ok := f.weights[name]
+	if !ok {
+		w = arch.Weight{Name: name}
+	}
+	done := map[string]bool{}
+	for _, p := range Stored(w) {
+		if done[p.Tensor] {
+			continue
+		}
+		done[p.Tensor] = true
+		t, err := f.Folder.Tensor(p.Tensor)
+		if err == nil {
+			err = t.CheckFinite()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Source makes a source that writes a tensor of the model with the bytes of the files.
 func (f *Folder) Source(name string) (checkpoints.Source, error) {
 	w, ok := f.weights[name]

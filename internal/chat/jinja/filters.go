@@ -91,6 +91,9 @@ func toInt(_ *interp, v any, a args) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u, missing := v.(undefined); missing {
+		return nil, u.err()
+	}
 	f, i, whole, ok := asNumber(v)
 	if s, text := v.(string); text {
 		s = strings.TrimFunc(s, space)

@@ -13,15 +13,19 @@
 // There is nothing to include, import or extend; call blocks, with, recursive loops
 // and * in arguments are not there. Filters that are missing are an error when they
 // are reached, as tools are not given and much of a template never runs. Integers
-// have 64 bits. The filter safe does nothing, so that + after it does not escape.
+// have 64 bits. The filter safe does nothing, so that + after it does not escape; % is
+// of numbers only. Filters such as map give lists, and neither the loop nor a
+// namespace can be written, where Jinja writes the name and address of an object.
 //
 // A template is a stranger's program: one execution may do so much work, hold so
 // much text and nest so deep, and then ends in an error.
 //
 // # Compatibility
 //
-// Texts equal those of Jinja 3.1.6 in transformers 5.23.0, and what fails there
-// fails here, with other words. Changing a list is an error here as in its sandbox.
+// Texts equal those of Jinja 3.1.6 in transformers 5.23.0, checked with 106 templates
+// of real models and with random ones; what fails there fails here, in other words.
+// Changing a list is an error here as in its sandbox. Letters change case one by one,
+// so that the capital of ß is ß.
 package jinja
 
 import (

@@ -201,18 +201,19 @@ func format(in *interp, v any, a args) (any, error) {
 	if len(a.positional) < len(parts)-1 {
 		return nil, fmt.Errorf("got %d arguments, want %d", len(a.positional), len(parts)-1)
 	}
-	text := parts[0]
+	var b strings.Builder
+	b.WriteString(parts[0])
 	for i, part := range parts[1:] {
 		s, err := in.str(a.positional[i])
 		if err != nil {
 			return nil, err
 		}
-		text += s + part
-		if err := in.spend(len(text)); err != nil {
+		if err := in.spend(len(s) + len(part)); err != nil {
 			return nil, err
 		}
+		b.WriteString(s + part)
 	}
-	return text, nil
+	return b.String(), nil
 }
 
 // fields cuts at runs of white space, which the ends lose.

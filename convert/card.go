@@ -22,6 +22,7 @@ const (
 func (p *Plan) provenance(digests map[string]string) ([]byte, error) {
 	type source struct {
 		Path         string            `json:"path"`
+		Origin       string            `json:"origin,omitempty"` // on the hub, as org/name@commit
 		Architecture string            `json:"architecture"`
 		SHA256       map[string]string `json:"sha256"` // of the weight files
 	}
@@ -42,7 +43,7 @@ func (p *Plan) provenance(digests map[string]string) ([]byte, error) {
 		Dropped       []string     `json:"dropped"`
 	}{
 		1, "linearize convert", options.Version,
-		source{p.Source, p.Family, digests},
+		source{p.Source, options.Origin, p.Family, digests},
 		options.Mixer, options.LayerMixers, options.Keep, options.Seeding, options.Seed, options.DType, options.MaxShardSize,
 		p.Layers, p.Dropped,
 	}, "", "  ")
@@ -57,8 +58,12 @@ func card(p *Plan, config *checkpoints.Config) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("---")
-	var base string
-	if found, err := config.Get("_name_or_path", &base); found && err == nil && hubID.MatchString(base) {
+	base, _, known := strings.Cut(p.Options.Origin, "@")
+	if !known {
+		found, err := config.Get("_name_or_path", &base)
+		known = found && err == nil
+	}
+	if known && hubID.MatchString(base) {
 		line("base_model: %s\nbase_model_relation: finetune", base)
 	}
 	line("library_name: linearize\npipeline_tag: text-generation\ntags: [%s]", strings.Join(p.tags(), ", "))

@@ -20,9 +20,10 @@ type Options struct {
 
 	LayerMixers []LayerMixer `json:"layer_mixers,omitempty"` // layers that get another mixer than Mixer
 
-	MaxShardSize int64  `json:"max_shard_size"` // bytes; 0 is checkpoints.DefaultShardSize
-	Overwrite    bool   `json:"overwrite"`      // replace an output folder that is not empty
-	Version      string `json:"version"`        // of the program, for linearize.json and the card
+	MaxShardSize int64  `json:"max_shard_size"`   // bytes; 0 is checkpoints.DefaultShardSize
+	Overwrite    bool   `json:"overwrite"`        // replace an output folder that is not empty
+	Version      string `json:"version"`          // of the program, for linearize.json and the card
+	Origin       string `json:"origin,omitempty"` // what the source is on the hub, as org/name@commit
 }
 
 var dtypes = map[string]checkpoints.DType{"f32": checkpoints.F32, "f16": checkpoints.F16, "bf16": checkpoints.BF16}

@@ -23,6 +23,8 @@ type Options struct {
 	Overwrite bool   // start over in a run folder that another recipe made
 	Resume    bool   // there must be something to resume
 	Version   string // of the program, for what is written
+	Teacher   string // folder of a teacher that the recipe names on the hub; empty: the recipe's own
+	Origin    string // what that teacher is, as org/name@commit
 }
 
 // Plan is what a run will do. The part that acts decides nothing.
@@ -31,8 +33,9 @@ type Plan struct {
 	Options     Options         `json:"-"`
 	Dir         string          `json:"run"` // run folder
 	Fingerprint string          `json:"recipe"`
-	Teacher     string          `json:"teacher"` // folder
-	Student     string          `json:"student"` // folder that the first stage starts from
+	Teacher     string          `json:"teacher"`          // folder
+	Origin      string          `json:"origin,omitempty"` // of a teacher from the hub, as org/name@commit
+	Student     string          `json:"student"`          // folder that the first stage starts from
 	Conversion  *convert.Plan   `json:"conversion,omitempty"`
 	Stages      []Stage         `json:"stages"`
 
@@ -67,8 +70,8 @@ func (s Stage) Parameters() (trained, all int64) {
 // NewPlan decides what a run does. It reads configs, tensor headers and the
 // tokenizer, looks for the data, and writes nothing.
 func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
-	paths := r.Paths()
-	p := &Plan{Recipe: r, Options: o, Dir: cmp.Or(o.Run, r.OutputDir)}
+	p := &Plan{Recipe: r, Options: o, Origin: o.Origin, Dir: cmp.Or(o.Run, r.OutputDir)}
+	paths := p.paths()
 	var err error
 	if p.Fingerprint, err = r.Fingerprint(); err != nil {
 		return nil, err
@@ -98,6 +101,13 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// paths are the recipe's, with the teacher where it was found.
+func (p *Plan) paths() recipes.Paths {
+	paths := p.Recipe.Paths()
+	paths.Teacher = cmp.Or(p.Options.Teacher, paths.Teacher)
+	return paths
 }
 
 // planStages decides what each stage trains. A stage of new tensors is skipped where
@@ -176,7 +186,7 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 	s := p.Recipe.Student
 	p.Conversion, err = convert.NewPlan(paths.Teacher, p.Student, convert.Options{
 		Mixer: s.Mixer, LayerMixers: layerMixers(s), Keep: paths.Keep, Seeding: s.Seeding, Seed: p.Recipe.Seed,
-		Overwrite: true, Version: p.Options.Version,
+		Overwrite: true, Version: p.Options.Version, Origin: p.Origin,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("student: %w", err)

@@ -145,7 +145,7 @@ func holdsRun(dir string) bool {
 
 // inputs are the files and folders that a run reads, which starting over must not remove.
 func (p *Plan) inputs() []string {
-	paths := p.Recipe.Paths()
+	paths := p.paths()
 	in := []string{paths.Teacher}
 	if paths.Student != "" {
 		in = append(in, paths.Student)

@@ -91,7 +91,7 @@ func (s *session) load(ctx context.Context) (err error) {
 		return err
 	}
 	path := filepath.Join(p.Dir, "metrics.jsonl")
-	events, err := metrics.Read[Event](path, s.at.MetricsBytes)
+	events, err := metrics.Read(path, s.at.MetricsBytes)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *session) loadTeacher() error {
 }
 
 func (s *session) loadData() error {
-	paths := s.plan.Recipe.Paths()
+	paths := s.plan.paths()
 	enc, _, err := data.Open(cmp.Or(paths.Student, paths.Teacher))
 	if err != nil {
 		return err

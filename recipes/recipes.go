@@ -23,7 +23,7 @@ package recipes
 // Recipe is one file, resolved.
 type Recipe struct {
 	Seed      uint64  `yaml:"seed"`
-	Teacher   string  `yaml:"teacher"` // folder
+	Teacher   string  `yaml:"teacher"` // folder, or org/name[@revision] of the hub
 	Student   Student `yaml:"student"`
 	Data      Data    `yaml:"data"`
 	Defaults  Knobs   `yaml:"defaults"` // already merged into every stage

@@ -52,10 +52,11 @@ default method; --seeding names one for all of them.`,
 				o.LayerMixers = append(o.LayerMixers, x)
 			}
 			o.MaxShardSize, o.Version = size, buildVersion().Version
-			dir, _, err := findModel(cmd, args[0])
+			dir, ref, err := findModel(cmd, args[0])
 			if err != nil {
 				return err
 			}
+			o.Origin = ref.String()
 			plan, err := convert.NewPlan(dir, output, o)
 			if err != nil {
 				return planError(err)

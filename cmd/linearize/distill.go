@@ -37,6 +37,11 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 			if err != nil {
 				return invalid(err)
 			}
+			dir, ref, err := findModel(cmd, r.Paths().Teacher)
+			if err != nil {
+				return err
+			}
+			o.Teacher, o.Origin = dir, ref.String()
 			o.Version = buildVersion().Version
 			plan, err := distill.NewPlan(r, o)
 			if err != nil {

@@ -104,7 +104,7 @@ func losses(t *testing.T, dir string) []distill.Event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := metrics.Read[distill.Event](path, info.Size())
+	events, err := metrics.Read(path, info.Size())
 	if err != nil {
 		t.Fatal(err)
 	}

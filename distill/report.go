@@ -143,7 +143,7 @@ func (s *session) summary() error {
 		if v := s.speeds[e.Stage]; v > 0 && e.Model == "student" {
 			speed = fmt.Sprintf("%.0f", v)
 		}
-		t.Row(e.after(), fmt.Sprintf("%.4f", e.Nats), fmt.Sprintf("%.4f", e.StdErr), gap, speed)
+		t.Row(after(e), fmt.Sprintf("%.4f", e.Nats), fmt.Sprintf("%.4f", e.StdErr), gap, speed)
 	}
 	_, err := fmt.Fprintln(s.env.Out)
 	return errors.Join(err, t.Write(s.env.Out))

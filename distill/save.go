@@ -137,7 +137,7 @@ func (s *session) card(stage Stage, step int) []byte {
 	if len(s.evals) > 0 {
 		b.WriteString("\n| after | nats per token | standard error |\n|---|---|---|\n")
 		for _, e := range s.evals {
-			fmt.Fprintf(&b, "| %s | %.4f | %.4f |\n", e.after(), e.Nats, e.StdErr)
+			fmt.Fprintf(&b, "| %s | %.4f | %.4f |\n", after(e), e.Nats, e.StdErr)
 		}
 	}
 	return []byte(b.String())

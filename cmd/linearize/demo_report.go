@@ -76,7 +76,7 @@ func readMetrics(run string) ([]distill.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return metrics.Read[distill.Event](path, info.Size())
+	return metrics.Read(path, info.Size())
 }
 
 // demoPrompt is the beginning of a function that is not in the library. It ends

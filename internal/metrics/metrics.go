@@ -1,5 +1,8 @@
-// Package metrics keeps the record of a run: one JSON object per line in
+// Package metrics keeps the record of a run: one [Event] as a JSON object per line in
 // metrics.jsonl, appended as things happen.
+//
+// That [Log] is the truth. A [Sink], [CSV] or [TensorBoard], says the same in another
+// format: it is written anew from the log when a run starts, and then follows it.
 package metrics
 
 import (
@@ -42,8 +45,8 @@ func Open(path string, size int64) (*Log, error) {
 }
 
 // Write appends one event.
-func (l *Log) Write(event any) error {
-	line, err := json.Marshal(event)
+func (l *Log) Write(e Event) error {
+	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("write metrics: %w", err)
 	}
@@ -67,8 +70,11 @@ func (l *Log) Sync() (int64, error) {
 // Close closes the file.
 func (l *Log) Close() error { return l.file.Close() }
 
+// Size is the length of what has been written.
+func (l *Log) Size() int64 { return l.size }
+
 // Read returns the first size bytes of a log as events; a log that is not there has none.
-func Read[E any](path string, size int64) ([]E, error) {
+func Read(path string, size int64) ([]Event, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -77,14 +83,14 @@ func Read[E any](path string, size int64) ([]E, error) {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
 	defer func() { _ = file.Close() }() // read only
-	var events []E
+	var events []Event
 	lines := bufio.NewReader(file)
 	for at, n := int64(0), 1; at < size; n++ {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}
-		var e E
+		var e Event
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}

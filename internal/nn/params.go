@@ -28,7 +28,13 @@ type Params struct {
 	store    *model.Store
 	scope    string
 	names    []string
-	adapters map[string]float64 // module → scale
+	adapters map[string]adapter // by module
+}
+
+// adapter is how a module's low-rank tensors are applied.
+type adapter struct {
+	scale, dropout float64
+	salt           uint64
 }
 
 var (
@@ -38,7 +44,7 @@ var (
 
 // NewParams returns an empty set; scope keeps the models of one store apart.
 func NewParams(store *model.Store, scope string) *Params {
-	return &Params{store: store, scope: scope, adapters: map[string]float64{}}
+	return &Params{store: store, scope: scope, adapters: map[string]adapter{}}
 }
 
 // Reader is where tensors come from: a [checkpoints.Folder] or a [checkpoints.File].
@@ -166,36 +172,5 @@ func (p *Params) Weight(g *Graph, name string) *Node {
 	}
 	return v.NodeValue(g)
 }
-
-// Adapt declares that a linear module has an adapter, in the tensors module +
-// ".lora_A.weight" and ".lora_B.weight", applied with the given scale.
-func (p *Params) Adapt(module string, scale float64) { p.adapters[module] = scale }
-
-// Drop removes a module's adapter and its tensors.
-func (p *Params) Drop(module string) error {
-	delete(p.adapters, module)
-	for _, name := range []string{module + LoRAA, module + LoRAB} {
-		if err := p.store.DeleteVariable(p.path(name)); err != nil {
-			return fmt.Errorf("tensor %s: %w", name, err)
-		}
-		p.names = slices.DeleteFunc(p.names, func(n string) bool { return n == name })
-	}
-	return nil
-}
-
-// Adapter returns the adapter of a module, if it has one.
-func (p *Params) Adapter(g *Graph, module string) (ops.Adapter, bool) {
-	scale, ok := p.adapters[module]
-	if !ok {
-		return ops.Adapter{}, false
-	}
-	return ops.Adapter{A: p.Weight(g, module+LoRAA), B: p.Weight(g, module+LoRAB), Scale: scale}, true
-}
-
-// Suffixes of an adapter's tensors, as PEFT names them.
-const (
-	LoRAA = ".lora_A.weight"
-	LoRAB = ".lora_B.weight"
-)
 
 func (p *Params) path(name string) string { return "/" + p.scope + "/" + name }

@@ -21,11 +21,20 @@ type Weights interface {
 	Has(name string) bool
 }
 
-// Adapter is the low-rank correction of one linear layer: Scale·(x·Aᵀ)·Bᵀ with
+// Adapter is the low-rank correction of one linear layer: Scale·(drop(x)·Aᵀ)·Bᵀ with
 // A [r, in] and B [out, r].
 type Adapter struct {
 	A, B  *Node
 	Scale float64
+	Drop  func(x *Node) *Node // dropout of the input; nil: none
+}
+
+// apply computes what the adapter adds to the layer's output.
+func (a Adapter) apply(x *Node) *Node {
+	if a.Drop != nil {
+		x = a.Drop(x)
+	}
+	return MulScalar(Project(Project(x, a.A), a.B), a.Scale)
 }
 
 // Adapted is implemented by weights that carry low-rank adapters.
@@ -48,7 +57,7 @@ func Linear(w Weights, module string, x *Node) *Node {
 	}
 	if a, ok := w.(Adapted); ok {
 		if low, ok := a.Adapter(g, module); ok {
-			y = Add(y, MulScalar(Project(Project(x, low.A), low.B), low.Scale))
+			y = Add(y, low.apply(x))
 		}
 	}
 	return y

@@ -112,7 +112,7 @@ func New(s Setup) (*Trainer, error) {
 }
 
 // Step runs one optimizer step: number is 1 for the first, for the correction of
-// the moments' bias; rates has one learning rate per group. The micro-batches
+// the moments' bias and the masks of dropout; rates has one learning rate per group. The micro-batches
 // have one shape, and all or none of them say what counts: the loss is the mean over
 // the tokens of all of them that do.
 func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, error) {
@@ -122,6 +122,9 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 		return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 	}
 	if len(batches) == 1 {
+		if err := t.Params.Redraw(number, 0); err != nil {
+			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
+		}
 		out, err := t.fused.Exec(append([]any{control}, batches[0].inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
@@ -133,7 +136,10 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 	}
 	var sum Metrics
 	share := 1 / float64(len(batches))
-	for _, b := range batches {
+	for i, b := range batches {
+		if err := t.Params.Redraw(number, i); err != nil {
+			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
+		}
 		out, err := t.accumulate.Exec(append([]any{float32(share)}, b.inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)

@@ -22,8 +22,9 @@ func newTokenizeCmd() *cobra.Command {
 		Use:   "tokenize MODEL FILE",
 		Short: "Turn lines of text into token ids, or back",
 		Long: `Turn every line of FILE into one JSON array of token ids, as the model's own
-tokenizer.json says, special tokens such as a first BOS included. The newline is
-not part of the text. FILE "-" is standard input.
+tokenizer.json says, special tokens such as a first BOS included. Without that file
+tokenizer.model (SentencePiece) is read, or else vocab.json with merges.txt. The
+newline is not part of the text. FILE "-" is standard input.
 
 With --decode, every line of FILE is such an array and becomes one JSON string:
 a text may hold newlines, and a line in is always a line out.`,

@@ -95,7 +95,6 @@ func TestFamilies(t *testing.T) {
 	}
 	for _, f := range readGzip[familyVectors](t, "vectors.json.gz").Families {
 		t.Run(f.Name, func(t *testing.T) {
-			t.Parallel()
 			compareVectors(t, f.tokenizer(t, bases), texts, f.checksums)
 		})
 	}
@@ -166,7 +165,6 @@ func TestPieces(t *testing.T) {
 	bases := readGzip[familyBases](t, "bases.json.gz")
 	for _, want := range readGzip[familyVectors](t, "vectors.json.gz").Pieces {
 		t.Run(want.Name, func(t *testing.T) {
-			t.Parallel()
 			m, err := parsePieceModel(bases.Pieces[want.Name])
 			if err != nil {
 				t.Fatal(err)

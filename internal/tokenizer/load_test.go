@@ -32,10 +32,11 @@ func TestMergesFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	merges := "#version: 0.2\n"
+	var merges strings.Builder
+	merges.WriteString("#version: 0.2\n")
 	for _, m := range model["merges"].([]any) {
 		pair := m.([]any)
-		merges += pair[0].(string) + " " + pair[1].(string) + "\r\n"
+		merges.WriteString(pair[0].(string) + " " + pair[1].(string) + "\r\n")
 	}
 	added := []map[string]any{
 		{"id": len(vocab) - 1, "content": textEnd, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
@@ -58,7 +59,7 @@ func TestMergesFiles(t *testing.T) {
 		{`{"tokenizer_class": "Qwen2Tokenizer"}`, map[string]any{"pre_tokenizer": qwen, "normalizer": nfc}, nil},
 	} {
 		config := strings.TrimSuffix(tc.config, "}") + `, "added_tokens_decoder": {"` + jsonNumber(len(vocab)) + `": {"content": "<|im_end|>", "rstrip": true, "special": true}}}`
-		got, err := Load(folderOf(t, map[string]string{vocabFileName: string(vocabFile), mergesFileName: merges, configName: config}))
+		got, err := Load(folderOf(t, map[string]string{vocabFileName: string(vocabFile), mergesFileName: merges.String(), configName: config}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -202,7 +202,7 @@ func tiktokenLines(data []byte) bool {
 
 // field is one field of a protobuf message: bytes, or one of the numbers.
 type field struct {
-	number  protowire.Number
+	number  int
 	bytes   []byte
 	varint  uint64
 	fixed32 uint32
@@ -216,7 +216,7 @@ func eachField(data []byte, do func(field) error) error {
 			return fmt.Errorf("not a SentencePiece model: %w", protowire.ParseError(n))
 		}
 		data = data[n:]
-		f := field{number: number}
+		f := field{number: int(number)}
 		switch kind {
 		case protowire.BytesType:
 			f.bytes, n = protowire.ConsumeBytes(data)

@@ -111,10 +111,10 @@ func (m *unigram) spell(word string) []int32 {
 	}
 	reach := func(from, to int, id int32, score float64) {
 		score += places[from].score
+		if m.float32s {
+			score = float64(float32(score))
+		}
 		if p := &places[to]; p.from < 0 || score > p.score {
-			if m.float32s {
-				score = float64(float32(score))
-			}
 			*p = place{score, id, int32(from)}
 		}
 	}

@@ -37,6 +37,7 @@ TIKTOKEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?
 QWEN2 = TIKTOKEN.replace("{1,3}", "")
 QWEN35 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SEED = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+"
+EXAONE = r"(?:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+"
 UP, DOWN = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 SHORT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -207,7 +208,7 @@ def families(base, charsmap):
     yield "smollm2, starcoder2", *byte_level(pre_tokenizer=words(DIGITS, BYTE_LEVEL))
     yield "cohere", *byte_level(added_tokens=added(b, **{"<pad>": "special", "<unk>": "special", "<s>": "special", "</s>": "special", **ODD}), normalizer=NFC, pre_tokenizer=words(DIGITS, BYTE_LEVEL),
                                 post_processor=template(["<s>"], ids={"<s>": b + 2}))
-    yield "exaone", *byte_level(added_tokens=added(b, **{"<pad>": "special", "</s>": "special", **ODD}), normalizer=NFC, pre_tokenizer=words(split(QWEN2), BARE))
+    yield "exaone", *byte_level(added_tokens=added(b, **{"<pad>": "special", "</s>": "special", **ODD}), normalizer=NFC, pre_tokenizer=words(split(EXAONE), BARE))
     yield "phi-4-mini", *byte_level(pre_tokenizer=words(split(O200K, "Removed", invert=True), BARE))
     yield "mistral nemo", *byte_level(pre_tokenizer=words(split(TEKKEN), BARE), model={"ignore_merges": True})
     yield "seed-oss", *byte_level(pre_tokenizer=words(split(SEED), BARE))

@@ -43,7 +43,7 @@ func CacheDir() string {
 // CacheError is a failure to keep the tokens of a large corpus.
 type CacheError struct {
 	Dir string
-	MiB int64 // about what it takes
+	MiB int64 // of text
 	Err error
 }
 
@@ -53,7 +53,7 @@ func (e *CacheError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *CacheError) Hint() string {
-	return fmt.Sprintf("set XDG_CACHE_HOME to a folder with about %d MiB of room", e.MiB)
+	return fmt.Sprintf("set XDG_CACHE_HOME to a folder with more room: a token takes 4 bytes, all together about the %d MiB of the text or twice that", e.MiB)
 }
 
 // loadCached maps the tokens that are in the cache, or makes them first.

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/seed-1411d8c0/linearize/internal/chat"
 )
@@ -26,6 +28,9 @@ func readParquet(path string, in *os.File, yield func(row) error) (err error) {
 	info, err := in.Stat()
 	if err != nil {
 		return err
+	}
+	if err := checkFooter(in, info.Size()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	file, err := parquet.OpenFile(in, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
@@ -55,6 +60,27 @@ func readParquet(path string, in *os.File, yield func(row) error) (err error) {
 		if err := t.close(); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
+	}
+	return nil
+}
+
+// checkFooter sees to it that the footer's length, for which the package makes room
+// unseen, is one that the file has.
+func checkFooter(in io.ReaderAt, size int64) error {
+	const magic = "PAR1"
+	var end [8]byte
+	least := int64(len(magic) + len(end))
+	if size < least {
+		return fmt.Errorf("has %d bytes, want a parquet file", size)
+	}
+	if _, err := in.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return err
+	}
+	if string(end[4:]) != magic {
+		return fmt.Errorf("ends with %q, want %s: it is no parquet file, or cut short", end[4:], magic)
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:4])); n > size-least {
+		return fmt.Errorf("its footer has %d bytes, and the file %d", n, size)
 	}
 	return nil
 }
@@ -99,6 +125,9 @@ func newTable(root *parquet.Column) (*table, error) {
 			return nil, fmt.Errorf("column messages has no %s", key)
 		case !c.Leaf() || c.Type().Kind() != parquet.ByteArray:
 			return nil, fmt.Errorf("column %s is %s, want strings", key, kindOfColumn(c))
+		case c.Compression().CompressionCodec() == format.Lz4Raw:
+			// The package takes more and more memory for a broken page.
+			return nil, fmt.Errorf("column %s is compressed by LZ4, want snappy, zstd, gzip, brotli or none", key)
 		case f != formChat && c.Repeated() || f == formChat && c.MaxRepetitionLevel() != 1:
 			return nil, fmt.Errorf("column %s is repeated %d times, want %s", key, c.MaxRepetitionLevel(), f)
 		}

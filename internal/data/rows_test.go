@@ -136,10 +136,12 @@ func TestParquetErrors(t *testing.T) {
 		{"testdata/binary.parquet", "binary.parquet: row 2: text: byte 0xff is not UTF-8"},
 		{"testdata/number.parquet", "number.parquet: column text is INT64, want strings"},
 		{"testdata/strings.parquet", "strings.parquet: column messages is no list of structs with role and content"},
+		{"testdata/lz4.parquet", "lz4.parquet: column text is compressed by LZ4, want snappy"},
 		{"testdata/other.parquet", "other.parquet: the schema has content, url, want text, prompt and completion, or messages"},
-		{writeAs(t, "no.parquet", "PAR1 no"), "no.parquet: "},
-		{writeAs(t, "empty.parquet", ""), "empty.parquet: "},
-		{writeAs(t, "cut.parquet", string(whole[:len(whole)/2])), "cut.parquet: "},
+		{writeAs(t, "no.parquet", "PAR1 no"), "no.parquet: has 7 bytes, want a parquet file"},
+		{writeAs(t, "empty.parquet", ""), "empty.parquet: has 0 bytes, want a parquet file"},
+		{writeAs(t, "cut.parquet", string(whole[:len(whole)/2])), "it is no parquet file, or cut short"},
+		{writeAs(t, "huge.parquet", "PAR1    \xff\xff\xff\x7fPAR1"), "huge.parquet: its footer has 2147483647 bytes, and the file 16"},
 		{writeAs(t, "torn.parquet", string(whole[:100])+string(whole[200:])), "torn.parquet: "},
 	} {
 		_, err := data.Load(encoding, []data.Source{{Path: tt.path}}, data.Options{})

@@ -50,6 +50,7 @@ def main():
     write("number.parquet", {"text": [1, 2]}, [("text", pa.int64())], compression="none")
     write("other.parquet", {"content": ["a"], "url": ["b"]}, [("content", pa.string()), ("url", pa.string())], compression="none")
     write("strings.parquet", {"messages": [["a", "b"]]}, [("messages", pa.list_(pa.string()))], compression="none")
+    write("lz4.parquet", {"text": ["a"]}, [("text", pa.string())], compression="lz4")
     write("binary.parquet", {"text": [b"ok", b"c\xff"]}, [("text", pa.binary())], compression="none")
 
 

@@ -289,8 +289,9 @@ const (
 	plain = "\x1b[0m"
 )
 
-// visible makes a token's text one that cannot be taken for a mark.
-var visible = strings.NewReplacer("|", `\|`, "[", `\[`, "]", `\]`)
+// visible makes a token's text one that cannot be taken for a mark. The bar between
+// tokens is not the one that names of special tokens are full of.
+var visible = strings.NewReplacer("│", `\│`, "[", `\[`, "]", `\]`)
 
 // print writes tokens between bars, those that count in brackets where not all do.
 func (p previewWindow) print(b *strings.Builder, masked, colours bool) {
@@ -315,7 +316,7 @@ func (p previewWindow) print(b *strings.Builder, masked, colours bool) {
 		case t.Starts:
 			b.WriteString("\n  ")
 		default:
-			b.WriteString("|")
+			b.WriteString("│")
 		}
 		if counted && !inside {
 			inside = true

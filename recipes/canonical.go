@@ -56,18 +56,21 @@ func (r *Recipe) resolve(path string) string {
 // back to the same recipe.
 func (r *Recipe) YAML() ([]byte, error) {
 	return yaml.Dump(struct { // a Recipe without the defaults, which are in the stages
-		Seed      uint64  `yaml:"seed"`
-		Teacher   string  `yaml:"teacher"`
-		Student   Student `yaml:"student"`
-		Data      Data    `yaml:"data"`
-		Stages    []Stage `yaml:"stages"`
-		OutputDir string  `yaml:"output_dir"`
-	}{r.Seed, r.Teacher, r.Student, r.Data, r.Stages, r.OutputDir})
+		Seed      uint64   `yaml:"seed"`
+		Teacher   string   `yaml:"teacher"`
+		Student   Student  `yaml:"student"`
+		Data      Data     `yaml:"data"`
+		Stages    []Stage  `yaml:"stages"`
+		Metrics   []string `yaml:"metrics,omitempty,flow"`
+		Keep      *Keep    `yaml:"keep,omitempty"`
+		OutputDir string   `yaml:"output_dir"`
+	}{r.Seed, r.Teacher, r.Student, r.Data, r.Stages, r.Metrics, r.Keep, r.OutputDir})
 }
 
 // Fingerprint is the hex SHA-256 of what the recipe trains: two recipes have the
 // same one when seed, teacher, student, data and effective stages are the same,
-// however they are written. Output folder and file do not count.
+// however they are written. Output folder, file, and what of the results is kept do not
+// count.
 func (r *Recipe) Fingerprint() (string, error) {
 	c := *r
 	c.Defaults, c.OutputDir, c.File = Knobs{}, "", ""

@@ -22,6 +22,7 @@ func check(r *Recipe, t *tree, rp *report) {
 	}
 	checkStudent(&r.Student, t, rp)
 	checkData(&r.Data, t, rp)
+	checkResults(r, t, rp)
 	checkKnobs("defaults.", &r.Defaults, t, rp)
 	if len(r.Stages) == 0 {
 		rp.missing("stages", "at least one")
@@ -178,6 +179,25 @@ func checkData(d *Data, t *tree, rp *report) {
 		for i, s := range list.sources {
 			checkSource(fmt.Sprintf("%s[%d].", list.path, i), s, rp)
 		}
+	}
+}
+
+// checkResults checks what a run keeps.
+func checkResults(r *Recipe, t *tree, rp *report) {
+	for i, f := range r.Metrics {
+		path := fmt.Sprintf("metrics[%d]", i)
+		rp.choice(path, f, formats)
+		if slices.Contains(r.Metrics[:i], f) {
+			rp.at(path, "%s is there twice", f)
+		}
+	}
+	if r.Keep == nil {
+		return
+	}
+	rp.integer("keep.last", r.Keep.Last, 1)
+	rp.integer("keep.best", r.Keep.Best, 0)
+	if r.Keep.Best > 0 && !t.given("data.eval") {
+		rp.at("keep.best", "is %d, and without data.eval no point is better than another", r.Keep.Best)
 	}
 }
 

@@ -177,6 +177,9 @@ func (r *Recipe) fill(t *tree) {
 		name := filepath.Base(r.File)
 		r.OutputDir = "runs/" + strings.TrimSuffix(name, filepath.Ext(name))
 	}
+	if r.Keep != nil && !t.given("keep.last") {
+		r.Keep.Last = 1
+	}
 	for i := range r.Stages {
 		s, at := &r.Stages[i], fmt.Sprintf("stages[%d].", i)
 		k := kinds[s.Kind]

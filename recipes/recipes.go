@@ -30,7 +30,19 @@ type Recipe struct {
 	Stages    []Stage `yaml:"stages"`
 	OutputDir string  `yaml:"output_dir"` // relative to the working directory; runs/<name of the file> when not given
 
+	// Metrics are the formats in which a run keeps its metrics beside metrics.jsonl: csv,
+	// tensorboard. Neither this nor Keep changes what is trained.
+	Metrics []string `yaml:"metrics,omitempty,flow" json:"-"`
+	Keep    *Keep    `yaml:"keep,omitempty" json:"-"` // nil: every saved point stays
+
 	File string `yaml:"-"` // where the recipe was read from
+}
+
+// Keep says which saved points of a run stay on disk; the others are removed once a
+// newer one is whole. The final model is none of them.
+type Keep struct {
+	Last int `yaml:"last"` // the newest, >= 1; 1 when not given
+	Best int `yaml:"best"` // those with the lowest loss on data.eval; points saved without an evaluation have none
 }
 
 // Student says how the teacher is converted or, with Folder, that it has been.

@@ -267,6 +267,7 @@ func TestBuiltins(t *testing.T) {
 	for _, name := range names {
 		data, err := recipes.Cat(name)
 		if err != nil {
+	roundTrip(t, parse(t, "metrics=[csv, tensorboard]", "keep={best: 0}"))
 			t.Fatal(err)
 		}
 		r, err := recipes.Parse(name+".yaml", data)

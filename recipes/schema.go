@@ -30,6 +30,7 @@ var (
 	targets    = []string{"pre_o", "post_o"}
 	schedules  = []string{"cosine", "wsd", "linear", "constant"}
 	packings   = []string{"concat", "documents"}
+	formats    = []string{"csv", "tensorboard"}
 	extensions = []string{".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet"}
 	modules    = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "attention", "all-linear"}
 )

@@ -87,6 +87,39 @@ func jsonNumber(n int) string {
 	return string(data)
 }
 
+// TestPieceConfig: what the files beside a tokenizer.model decide.
+func TestPieceConfig(t *testing.T) {
+	model := string(readGzip[familyBases](t, "bases.json.gz").Pieces["llama"])
+	for _, tc := range []struct {
+		files map[string]string
+		want  string // of "a</s>a", decoded with special tokens
+	}{
+		{nil, "a</s>a"},
+		{map[string]string{configName: `{"tokenizer_class": "LlamaTokenizerFast"}`}, "<s> a</s>a"},
+		{map[string]string{configName: `{"tokenizer_class": "LlamaTokenizer", "add_bos_token": false, "add_eos_token": true}`}, "a</s>a</s>"},
+		{map[string]string{configName: `{"tokenizer_class": "PreTrainedTokenizer", "legacy": true}`}, "a</s> a"},
+		{map[string]string{configName: `{"add_bos_token": true, "add_prefix_space": false}`}, "<s>a</s>a"},
+		{map[string]string{configName: `{"add_bos_token": true, "bos_token": {"content": "</s>"}}`}, "</s> a</s>a"},
+	} {
+		files := map[string]string{pieceFileName: model}
+		maps.Copy(files, tc.files)
+		tok, err := Load(folderOf(t, files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Decode(tok.Encode("a</s>a"), false); got != tc.want {
+			t.Errorf("%v: got %q, want %q", tc.files, got, tc.want)
+		}
+	}
+	tok, err := Load(folderOf(t, map[string]string{pieceFileName: model, "added_tokens.json": `{"a</s>": 5000}`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tok.Encode("a</s>"); len(got) != 1 || got[0] != 5000 {
+		t.Errorf("added token: got %v, want 5000", got)
+	}
+}
+
 // TestLoadRefused: what is wrong with files other than tokenizer.json.
 func TestLoadRefused(t *testing.T) {
 	pieces := readGzip[familyBases](t, "bases.json.gz").Pieces

@@ -57,7 +57,10 @@ func tokenizerOfPieces(m *pieceModel, c *config) (*Tokenizer, error) {
 		}
 		return m.pieces[id].text
 	}
-	return t, c.apply(t, name(m.bos), name(m.eos))
+	if err := c.apply(t, name(m.bos), name(m.eos)); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // enter makes a token of the table, or a new one, an added token.

@@ -27,7 +27,7 @@ func Describe(text []byte) (*Model, error) {
 		MaxPositions: c.MaxPositions,
 		NormEps:      or(c.Eps, 0),
 		Tied:         or(c.Tied, false),
-		Bias:         Bias{QKV: c.AttentionBias, O: c.AttentionBias, MLP: c.MLPBias},
+		Bias:         Bias{QKV: c.AttentionBias, O: c.AttentionBias, MLP: c.MLPBias && row.mlpBias},
 		BOS:          or(c.BOS, -1),
 	}
 	if c.ModelType != StudentType {

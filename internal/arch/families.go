@@ -27,6 +27,7 @@ type family struct {
 	localTheta  float64 // of windowed layers, where they have a rope of their own
 	interleaved bool    // Rope.Interleaved
 	partial     bool    // partial_rotary_factor counts
+	mlpBias     bool    // mlp_bias counts
 	longrope    bool    // rope_type yarn means longrope
 
 	// window says which layers have the config's sliding_window; nil: none has. With

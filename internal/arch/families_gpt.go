@@ -194,7 +194,7 @@ var cohere = family{
 	theta:       5e5,
 	interleaved: true,
 	describe: func(c *config, m *Model) error {
-		m.LogitScale, m.Bias.MLP = or(c.LogitScale, 1), false
+		m.LogitScale = or(c.LogitScale, 1)
 		if c.QKNorm {
 			m.QKNorm = QKNorm{Norm{Center: true}, Each}
 		}
@@ -216,7 +216,7 @@ var glm4 = family{
 	interleaved: true,
 	partial:     true,
 	describe: func(_ *config, m *Model) error {
-		m.Bias.O, m.Bias.MLP = false, false
+		m.Bias.O = false
 		return nil
 	},
 }
@@ -233,4 +233,5 @@ var nemotron = family{
 	spelling: map[string]string{"norm_eps": "rms_norm_eps"},
 	defaults: keys{"hidden_act": "relu2", "rms_norm_eps": 1e-5, "tie_word_embeddings": false, "partial_rotary_factor": 0.5},
 	partial:  true,
+	mlpBias:  true,
 }

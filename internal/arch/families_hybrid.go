@@ -37,7 +37,6 @@ var graniteHybrid = family{
 		if c.MambaProjBias {
 			return errors.New("config.json: mamba_proj_bias is true, want false")
 		}
-		m.Bias.MLP = false
 		return graniteScales(c, m)
 	},
 	linear: graniteMamba,
@@ -107,11 +106,7 @@ var qwen35 = family{
 		"linear_num_key_heads": 16, "linear_num_value_heads": 32,
 	}),
 	partial: true,
-	describe: func(_ *config, m *Model) error {
-		m.Bias.MLP = false
-		return nil
-	},
-	linear: qwenDelta,
+	linear:  qwenDelta,
 }
 
 func qwenDelta(c *config, _ *Model) (linearLayer, error) {

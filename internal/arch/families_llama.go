@@ -42,6 +42,7 @@ var llama = family{
 	about:      "Llama 1 to 3.3, TinyLlama, SmolLM2",
 	names:      llamaNames,
 	defaults:   llamaDefaults,
+	mlpBias:    true,
 }
 
 var mistral = family{
@@ -124,6 +125,7 @@ var smolLM3 = family{
 	about:      "SmolLM3",
 	names:      llamaNames,
 	defaults:   llamaDefaults.with(keys{"num_key_value_heads": 4, "tie_word_embeddings": true}),
+	mlpBias:    true,
 	theta:      2e6,
 	window:     withoutPositions,
 	listed:     true,
@@ -156,6 +158,7 @@ var seedOSS = family{
 	about:      "Seed-OSS",
 	names:      llamaNames,
 	defaults:   llamaDefaults.with(keys{"num_key_value_heads": 8, "head_dim": 128, "attention_bias": true}),
+	mlpBias:    true,
 	describe: func(c *config, m *Model) error {
 		m.Bias.O = c.AttentionOutBias
 		return nil
@@ -169,6 +172,7 @@ var helium = family{
 	defaults:    llamaDefaults.with(keys{"num_key_value_heads": 20, "head_dim": 128, "rms_norm_eps": 1e-8}),
 	theta:       1e5,
 	interleaved: true,
+	mlpBias:     true,
 	describe: func(_ *config, m *Model) error {
 		m.Bias.O = false
 		return nil
@@ -180,6 +184,7 @@ var granite = family{
 	about:      "Granite 3 and 4 dense",
 	names:      llamaNames,
 	defaults:   llamaDefaults,
+	mlpBias:    true,
 	describe:   graniteScales,
 }
 

@@ -10,7 +10,7 @@ var olmo = family{
 	block:      Block{Norm: Norm{Center: true, Plain: true}},
 	defaults:   llamaDefaults.with(keys{"rms_norm_eps": 1e-5}),
 	describe: func(c *config, m *Model) error {
-		m.ClipQKV, m.NormEps, m.Bias.MLP = or(c.ClipQKV, 0), 1e-5, false
+		m.ClipQKV, m.NormEps = or(c.ClipQKV, 0), 1e-5
 		return nil
 	},
 }

@@ -23,6 +23,9 @@ func (e *UnsupportedError) Error() string {
 	if e.Why != "" {
 		why = ": it is " + e.Why
 	}
+	if e.ModelType == "" {
+		return fmt.Sprintf("%s is not supported%s", e.Architecture, why)
+	}
 	return fmt.Sprintf("config.json: architectures %q (model_type %q) is not supported%s", e.Architecture, e.ModelType, why)
 }
 

@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
 )
 
 // TestAddingAMixer does what docs/adding-a-mixer.md says: the blocks of Go that have a
@@ -17,16 +20,59 @@ func TestAddingAMixer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a good part of the tree")
 	}
+	root, doc, files := readPage(t, "adding-a-mixer.md")
+	if len(files) < 8 {
+		t.Fatalf("the page has code for %d files, want 8", len(files))
+	}
+	runPage(t, root, doc, files)
+}
+
+// TestAddingAFamily does what docs/adding-a-family.md says, with the golden checkpoint
+// that its row of Python makes beside those of the table.
+func TestAddingAFamily(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a good part of the tree")
+	}
+	root, doc, files := readPage(t, "adding-a-family.md")
+	golden := filepath.Join(t.TempDir(), "families")
+	if err := os.Mkdir(golden, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folders := []string{filepath.Join(root, "cmd", "linearize", "testdata", "arcee")}
+	for _, name := range testdata.Families(t) {
+		folders = append(folders, testdata.Family(t, name))
+	}
+	for _, folder := range folders {
+		if err := os.Symlink(folder, filepath.Join(golden, filepath.Base(folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const finder, was = "internal/testdata/families.go", "[]string{filepath.Dir(self)}"
+	data, err := os.ReadFile(filepath.Join(root, finder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(data), was); n != 1 {
+		t.Fatalf("%s has %q %d times, want once", finder, was, n)
+	}
+	files[finder] = strings.Replace(string(data), was, fmt.Sprintf("[]string{%q, self}[:1]", filepath.Dir(golden)), 1)
+	runPage(t, root, doc, files)
+}
+
+// readPage returns a page of docs and the files that its blocks of Go make, by their
+// paths below root.
+func readPage(t *testing.T, page string) (root, doc string, files map[string]string) {
+	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := os.ReadFile(filepath.Join(root, "docs", "adding-a-mixer.md"))
+	text, err := os.ReadFile(filepath.Join(root, "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{} // by path below root
-	for _, b := range regexp.MustCompile("(?ms)^```go title=\"([^\"]+)\"(?: after=\"(.+?)\")?\n(.*?)^```$").FindAllStringSubmatch(string(doc), -1) {
+	files = map[string]string{}
+	for _, b := range regexp.MustCompile("(?ms)^```go title=\"([^\"]+)\"(?: after=\"(.+?)\")?\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 		path, after, code := b[1], b[2], b[3]
 		if after == "" {
 			files[path] = code
@@ -44,12 +90,15 @@ func TestAddingAMixer(t *testing.T) {
 		}
 		files[path] = strings.Replace(files[path], "\n"+after+"\n", "\n"+after+"\n"+code, 1)
 	}
-	if len(files) < 8 {
-		t.Fatalf("the page has code for %d files, want 8", len(files))
-	}
+	return root, string(text), files
+}
+
+// runPage runs the lines of a page's sh blocks in the tree with the files laid over it.
+func runPage(t *testing.T, root, doc string, files map[string]string) {
+	t.Helper()
 	env := append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay(t, root, files),
 		"UPDATE_GOLDEN=") // golden files are those of the tree as it is
-	for _, line := range shellLines(string(doc)) {
+	for _, line := range shellLines(doc) {
 		cmd := exec.Command("sh", "-c", line)
 		cmd.Dir, cmd.Env = root, env
 		out, err := cmd.CombinedOutput()

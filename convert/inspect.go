@@ -17,6 +17,7 @@ type Report struct {
 	Student   bool   `json:"student"`
 	Sizes     Sizes  `json:"sizes"`
 
+	Traits []arch.Trait `json:"traits"` // of the layers, in words
 	Mixers []arch.Mixer `json:"mixers"` // one per layer
 
 	// Sums over the model's own tensors, without the ignored ones.
@@ -141,7 +142,7 @@ func (v *inventory) report() *Report {
 	r := &Report{
 		Path: v.folder.Dir(), Family: m.Family, ModelType: m.Name, Student: m.Name == arch.StudentType,
 		Sizes:  Sizes{m.Layers, m.Hidden, m.FFN, m.Heads, m.KVHeads, m.HeadDim, m.Vocab, m.MaxPositions, m.Tied},
-		Mixers: m.Mixers, Memory: memory(m), Ignored: notNil(v.ignored), Problems: notNil(v.problems), hint: v.hint,
+		Traits: m.Traits(), Mixers: m.Mixers, Memory: memory(m), Ignored: notNil(v.ignored), Problems: notNil(v.problems), hint: v.hint,
 	}
 	for _, w := range v.weights {
 		n, size := int64(w.info.Elements()), w.info.Bytes()

@@ -2,43 +2,127 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 func newFamiliesCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "families",
+		Use:   "families [NAME]",
 		Short: "List the teacher architectures that can be converted",
-		Args:  usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Long: `List the teacher architectures that can be converted, with the models that people know
+them by and what their layers have beside or instead of Llama's; or show one, by its
+architecture or model_type. Of one that is not supported it says what it is, and which
+supported one is nearest.`,
+		Example: `  linearize families
+  linearize families qwen3`,
+		Args: usage(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return arch.Families(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list := describeFamilies()
+			if len(args) > 0 {
+				list.Families = slices.DeleteFunc(list.Families, func(f familyEntry) bool {
+					return f.Architecture != args[0] && f.ModelType != args[0]
+				})
+				if len(list.Families) == 0 {
+					return &usageError{arch.Unsupported(args[0])}
+				}
+			}
 			if asJSON {
-				return printJSON(cmd, familiesJSON())
+				return printJSON(cmd, list)
 			}
-			for _, name := range arch.Families() {
-				fmt.Fprintln(cmd.OutOrStdout(), name)
-			}
-			return nil
+			return writeFamilies(cmd.OutOrStdout(), list.Families)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-// familyEntry is an object, so that what else is worth knowing can be added.
-type familyEntry struct {
-	Architecture string `json:"architecture"` // the first entry of config.json's "architectures"
+// exporters lists by architecture the formats that its students can be exported to.
+// There is none yet.
+var exporters = map[string][]string{}
+
+type familyList struct {
+	Families []familyEntry `json:"families"`
 }
 
-func familiesJSON() any {
-	var out struct {
-		Families []familyEntry `json:"families"`
-	}
+type familyEntry struct {
+	Architecture string   `json:"architecture"` // the first entry of config.json's "architectures"
+	ModelType    string   `json:"model_type"`
+	Models       string   `json:"models"`     // that people know it by
+	Always       []string `json:"always"`     // what its layers have
+	ByConfig     []string `json:"by_config"`  // what they have where the config says so
+	RopeTypes    []string `json:"rope_types"` // rope_type words that are read
+	Exports      []string `json:"exports"`    // formats
+}
+
+func describeFamilies() familyList {
+	var list familyList
 	for _, name := range arch.Families() {
-		out.Families = append(out.Families, familyEntry{name})
+		entry := familyEntry{Architecture: name, RopeTypes: arch.RopeTypes(name), Exports: append([]string{}, exporters[name]...)}
+		entry.ModelType, entry.Models = arch.AboutFamily(name)
+		entry.Always, entry.ByConfig = arch.Features(name)
+		list.Families = append(list.Families, entry)
 	}
-	return out
+	return list
+}
+
+// familyColumn is how wide the last column may be, so that the table fits 100.
+const familyColumn = 50
+
+func writeFamilies(w io.Writer, families []familyEntry) error {
+	table := ui.NewTable("architecture", "model_type", "models; what their layers have")
+	var ropeTypes, exports []string
+	for _, f := range families {
+		lines := wrap(f.Models, familyColumn)
+		lines = append(lines, wrap(strings.Join(f.Always, ", "), familyColumn)...)
+		if len(f.ByConfig) > 0 {
+			lines = append(lines, wrap("by config: "+strings.Join(f.ByConfig, ", "), familyColumn)...)
+		}
+		table.Row(f.Architecture, f.ModelType, lines[0])
+		for _, line := range lines[1:] {
+			table.Row("", "", line)
+		}
+		if len(f.RopeTypes) > len(ropeTypes) {
+			ropeTypes = f.RopeTypes
+		}
+		exports = append(exports, f.Exports...)
+	}
+	if err := table.Write(w); err != nil {
+		return err
+	}
+	if len(ropeTypes) > 0 {
+		fmt.Fprintf(w, "\nrope_type, where positions are not learned: %s\n", strings.Join(ropeTypes, ", "))
+	}
+	if len(exports) == 0 {
+		exports = []string{"none"}
+	}
+	slices.Sort(exports)
+	_, err := fmt.Fprintf(w, "exports: %s\n", strings.Join(slices.Compact(exports), ", "))
+	return err
+}
+
+// wrap breaks a text between words into lines of at most so many letters.
+func wrap(text string, width int) []string {
+	var lines []string
+	for word := range strings.FieldsSeq(text) {
+		if last := len(lines) - 1; last >= 0 && len(lines[last])+1+len(word) <= width {
+			lines[last] += " " + word
+			continue
+		}
+		lines = append(lines, word)
+	}
+	return lines
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,11 +14,13 @@ import (
 )
 
 func newInspectCmd() *cobra.Command {
-	var asJSON bool
+	var asJSON, values bool
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
 		Short: "Show what a model holds, and what is wrong with it",
-		Long: `Read the headers of a model folder and hold them against its config.json.
+		Long: `Read the headers of a model folder and hold them against its config.json. What its
+layers have beside Llama's is told in a line each; values are read with --check-values
+only, which takes as long as reading the files.
 
 A folder with problems ends with exit code 3 after its report.`,
 		Args: usage(cobra.ExactArgs(1)),
@@ -26,7 +29,7 @@ A folder with problems ends with exit code 3 after its report.`,
 			if err != nil {
 				return err
 			}
-			report, err := convert.Inspect(dir)
+			report, err := inspect(cmd, dir, values)
 			if err != nil {
 				return invalid(err)
 			}
@@ -41,8 +44,27 @@ A folder with problems ends with exit code 3 after its report.`,
 			return invalid(report.Err())
 		},
 	}
+	cmd.Flags().BoolVar(&values, "check-values", false, "read all weights, too, and look for NaN and infinities")
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+func inspect(cmd *cobra.Command, dir string, values bool) (*convert.Report, error) {
+	if !values {
+		return convert.Inspect(dir)
+	}
+	stderr := cmd.ErrOrStderr()
+	var progress *ui.Progress // once it is known how much there is to read
+	report, err := convert.InspectValues(cmd.Context(), dir, func(done, total int64) {
+		if progress == nil {
+			progress = ui.NewProgress(stderr, ui.IsTerminal(stderr), "read MB", megabytes(total), time.Now)
+		}
+		progress.Set(megabytes(done), "")
+	})
+	if progress != nil {
+		progress.Done()
+	}
+	return report, err
 }
 
 func writeReport(w io.Writer, r *convert.Report) error {
@@ -50,6 +72,9 @@ func writeReport(w io.Writer, r *convert.Report) error {
 	fmt.Fprintf(w, "%s, model_type %s\n\n", r.Family, r.ModelType)
 	fmt.Fprintf(w, "width    %d, MLP %d\n", s.Hidden, s.FFN)
 	fmt.Fprintf(w, "heads    %d of %d, %d for keys and values\n", s.Heads, s.HeadDim, s.KVHeads)
+	for _, t := range r.Traits {
+		fmt.Fprintf(w, "%-8s %s\n", t.Name, t.Text)
+	}
 	tied := "head of its own"
 	if s.Tied {
 		tied = "head tied to the embedding"

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
 
@@ -20,8 +23,9 @@ func TestMain(m *testing.M) {
 // sharedData is where real inputs lie beside a checkout, if they do.
 const sharedData = "../../../shared/data"
 
-// Scripts find a random Llama of 4 layers in $MODEL, to read only, and the real
-// inputs in $SHARED; those that need them begin with
+// Scripts find a random Llama of 4 layers in $MODEL, another one with a NaN in $NAN,
+// the golden checkpoints of all families in $FAMILIES, all to read only, and the real
+// inputs in $SHARED; those that need these begin with
 //
 //	[!shared] skip 'real data is not beside this checkout'
 func TestScript(t *testing.T) {
@@ -32,11 +36,14 @@ func TestScript(t *testing.T) {
 	_, err = os.Stat(shared)
 	hasShared := err == nil
 	model := testmodel.Llama(t, testmodel.Options{Layers: 4})
+	nan := withNaN(t, model)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SHARED", shared)
 			env.Setenv("MODEL", model)
+			env.Setenv("NAN", nan)
+			env.Setenv("FAMILIES", filepath.Dir(testdata.Family(t, "llama3")))
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -49,6 +56,35 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 	})
+}
+
+// withNaN copies a model and makes an element of its final norm NaN.
+func withNaN(t *testing.T, model string) string {
+	t.Helper()
+	folder, err := checkpoints.Open(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	out := checkpoints.Output{Config: folder.Config()}
+	for _, name := range folder.Names() {
+		tensor, err := folder.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := tensor.Source()
+		if name == "model.norm.weight" {
+			values := make([]float32, tensor.Elements())
+			values[3] = float32(math.NaN())
+			source = checkpoints.FromFloat32(name, tensor.Shape, values, checkpoints.F32)
+		}
+		out.Tensors = append(out.Tensors, source)
+	}
+	dir := filepath.Join(t.TempDir(), "nan")
+	if err := checkpoints.Write(dir, out); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestSIMDNotice(t *testing.T) {

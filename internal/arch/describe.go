@@ -34,7 +34,7 @@ func Describe(text []byte) (*Model, error) {
 		m.storage = row.storage
 		m.Locate(func(string) bool { return false })
 	}
-	for _, check := range []func(*config, *Model) error{checkSizes, describeAct, row.describe, describeLayers} {
+	for _, check := range []func(*config, *Model) error{checkSizes, checkLists, describeAct, row.describe, describeLayers} {
 		if check == nil {
 			continue
 		}

@@ -152,9 +152,6 @@ func (c *config) linearLayers(m *Model) ([]bool, error) {
 		}
 		return linear, nil
 	}
-	if len(c.LayerTypes) != m.Layers {
-		return nil, fmt.Errorf("config.json: layer_types has %d entries, want one for each of the %d layers", len(c.LayerTypes), m.Layers)
-	}
 	for i, kind := range c.LayerTypes {
 		linear[i] = slices.Contains([]string{"linear_attention", "mamba"}, kind)
 		if !linear[i] && !slices.Contains([]string{"full_attention", "attention"}, kind) {

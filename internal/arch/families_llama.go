@@ -147,9 +147,6 @@ func withoutPositions(c *config, layer int) (bool, error) {
 		}
 		return (layer+1)%every == 0, nil
 	}
-	if len(c.NoRopeLayers) != c.Layers {
-		return false, fmt.Errorf("config.json: no_rope_layers has %d entries, want one for each of the %d layers", len(c.NoRopeLayers), c.Layers)
-	}
 	return c.NoRopeLayers[layer] == 0, nil
 }
 

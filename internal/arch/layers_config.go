@@ -5,6 +5,23 @@ import (
 	"slices"
 )
 
+// checkLists holds the lists with an entry for each layer against their number.
+func checkLists(c *config, m *Model) error {
+	for _, list := range []struct {
+		key   string
+		there bool
+		n     int
+	}{
+		{"layer_types", c.LayerTypes != nil, len(c.LayerTypes)},
+		{"no_rope_layers", c.NoRopeLayers != nil, len(c.NoRopeLayers)},
+	} {
+		if list.there && list.n != m.Layers {
+			return fmt.Errorf("config.json: %s has %d entries, want one for each of the %d layers", c.key(list.key), list.n, m.Layers)
+		}
+	}
+	return nil
+}
+
 // windows says in which layers attention sees a window of keys only.
 func (c *config) windows(m *Model) ([]bool, error) {
 	windowed := make([]bool, m.Layers)
@@ -12,9 +29,6 @@ func (c *config) windows(m *Model) ([]bool, error) {
 		return windowed, nil
 	}
 	if c.row.listed && c.LayerTypes != nil {
-		if len(c.LayerTypes) != m.Layers {
-			return nil, fmt.Errorf("config.json: layer_types has %d entries, want one for each of the %d layers", len(c.LayerTypes), m.Layers)
-		}
 		for i, kind := range c.LayerTypes {
 			if !slices.Contains([]string{"full_attention", "sliding_attention"}, kind) {
 				return nil, fmt.Errorf("config.json: layer_types[%d] is %q, want full_attention or sliding_attention", i, kind)

@@ -104,6 +104,7 @@ func TestRefuse(t *testing.T) {
 		{quantized(object{"bits": 4}), "quantization_config is there: quantized weights are not supported", "BF16 or F16"},
 		{object{"quantization_config": 4}, "quantization_config: json", ""},
 		{object{"quantization_config": null}, "", ""},
+		{object{"layer_types": []string{"full_attention"}}, "layer_types has 1 entries, want one for each of the 2 layers", ""}, // though Llama reads none
 	} {
 		_, err := arch.Describe(config(t, tt.changes))
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {

@@ -19,6 +19,14 @@ type Sampler struct {
 	windows int   // of one epoch, the same for every offset
 	offsets int   // how many offsets leave room for that many windows
 	starts  []int // of the windows, where they are not every seqLen tokens
+	oneCut  bool
+}
+
+// OneCut returns a sampler whose epochs all have the windows of the first, each in an
+// order of its own: what was computed of a window serves when it comes again.
+func (s Sampler) OneCut() Sampler {
+	s.oneCut = true
+	return s
 }
 
 // NewSampler samples windows for training. Stages that should not see the same
@@ -29,12 +37,12 @@ func NewSampler(w *Windows, seed uint64) (Sampler, error) {
 		return Sampler{}, fmt.Errorf("sample windows: got %d tokens, want more than seq_len %d", tokens, seqLen)
 	}
 	if w.starts != nil {
-		return Sampler{seed, seqLen, len(w.starts), 1, w.starts}, nil
+		return Sampler{seed: seed, seqLen: seqLen, windows: len(w.starts), offsets: 1, starts: w.starts}, nil
 	}
 	// The largest offset costs seqLen-1 tokens and the last target one more.
 	windows := max(1, (tokens-seqLen)/seqLen)
 	slack := tokens - 1 - windows*seqLen
-	return Sampler{seed, seqLen, windows, min(seqLen, slack+1), nil}, nil
+	return Sampler{seed: seed, seqLen: seqLen, windows: windows, offsets: min(seqLen, slack+1)}, nil
 }
 
 // Epoch is the number of windows that are drawn before one comes again.
@@ -48,7 +56,11 @@ func (s Sampler) Starts(step, batchSize int) []int {
 		drawn := step*batchSize + i
 		epoch, k := uint64(drawn/s.windows), drawn%s.windows
 		key := mix(s.seed ^ mix(epoch+1))
-		offset := int(mix(key) % uint64(s.offsets))
+		cut := key
+		if s.oneCut {
+			cut = mix(s.seed ^ mix(1)) // the first epoch's
+		}
+		offset := int(mix(cut) % uint64(s.offsets))
 		window := int(permute(uint64(k), uint64(s.windows), key))
 		if starts[i] = offset + s.seqLen*window; s.starts != nil {
 			starts[i] = s.starts[window]

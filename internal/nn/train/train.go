@@ -42,6 +42,10 @@ type Setup struct {
 	Params  *nn.Params // the student's
 	Tensors []Tensor
 
+	// Cached: the batches hold [States] instead of ids, teacher and student are models of
+	// [arch.Model.Single], and MSE weighs the one layer.
+	Cached bool
+
 	Objective Objective
 	Optimizer AdamW
 }
@@ -51,6 +55,8 @@ type Batch struct {
 	B, T         int
 	IDs, Targets []int32
 	Counted      []bool // the tokens that the loss is the mean of; nil: all
+
+	States *States // for [Setup].Cached, in place of IDs and Targets
 }
 
 // Metrics is what one optimizer step measured.
@@ -223,14 +229,21 @@ func (t *Trainer) applyGraph(_ *model.Scope, control, loss *Node) []*Node {
 }
 
 // gradients builds the loss and its gradient for every trainable tensor, from ids and
-// targets, [B, T], and the weights of the tokens where not all are alike.
+// targets, [B, T], or cached states, and the weights of the tokens where not all are alike.
 func (t *Trainer) gradients(batch []*Node) (losses *Node, grads []*Node) {
 	ids, targets := batch[0], batch[1]
 	var weights *Node
 	if len(batch) > 2 {
 		weights = batch[2]
 	}
-	loss, parts, penalised := t.Objective.graph(t.Teacher, t.Student, ids, targets, weights)
+	var loss *Node
+	var parts []*Node
+	var penalised bool
+	if t.Cached {
+		loss, parts, penalised = t.Objective.layerGraph(*t.Teacher, t.Student, ids, targets, weights)
+	} else {
+		loss, parts, penalised = t.Objective.graph(t.Teacher, t.Student, ids, targets, weights)
+	}
 	t.penalised = penalised
 	at := make([]*Node, len(t.Tensors))
 	for i, x := range t.Tensors {
@@ -293,7 +306,12 @@ func (m *Metrics) add(x Metrics, share float64) {
 // inputs are what the graph takes of a batch: ids, targets, and where not every token
 // counts the weight of each.
 func (b Batch) inputs(weight float32) []any {
-	in := []any{tensors.FromFlatDataAndDimensions(b.IDs, b.B, b.T), tensors.FromFlatDataAndDimensions(b.Targets, b.B, b.T)}
+	var in []any
+	if b.States != nil {
+		in = b.States.inputs(b.B, b.T)
+	} else {
+		in = []any{tensors.FromFlatDataAndDimensions(b.IDs, b.B, b.T), tensors.FromFlatDataAndDimensions(b.Targets, b.B, b.T)}
+	}
 	if b.Counted == nil {
 		return in
 	}

@@ -1,0 +1,127 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+)
+
+// Block runs the layers of a teacher one at a time over hidden states. One compiled
+// graph serves all layers that are built alike.
+type Block struct {
+	store  *model.Store
+	params *nn.Params
+	exec   *model.Exec
+	model  *arch.Model
+}
+
+// NewBlock is for layers that are built as the one of a model of [arch.Model.Single].
+func NewBlock(backend compute.Backend, one *arch.Model, target nn.Target) (*Block, error) {
+	b := &Block{store: nn.NewStore(), model: one}
+	b.params = nn.NewParams(b.store, "teacher")
+	net := nn.Net{Model: one, Weights: b.params}
+	var err error
+	b.exec, err = model.NewExec(backend, b.store, func(_ *model.Scope, x *Node) []*Node {
+		mixed, next := net.Block(x, target)
+		return []*Node{mixed, next}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("build block: %w", err)
+	}
+	return b, nil
+}
+
+// Serves reports whether this block can run the layer that one has.
+func (b *Block) Serves(one *arch.Model) bool { return b.model.Same(one) }
+
+// Params are the layer's tensors, to be filled by [nn.Params.LoadLayer].
+func (b *Block) Params() *nn.Params { return b.params }
+
+// Run computes what the layer makes of hidden states, batch × tokens rows: what its
+// mixer gives, and the hidden states behind it.
+func (b *Block) Run(x []float32, batch, tokens int) (mixed, next []float32, err error) {
+	out, err := b.exec.Exec(tensors.FromFlatDataAndDimensions(x, batch, tokens, b.model.Hidden))
+	if err != nil {
+		return nil, nil, fmt.Errorf("run block: %w", err)
+	}
+	if mixed, err = take(out[0]); err != nil {
+		return nil, nil, err
+	}
+	next, err = take(out[1])
+	return mixed, next, err
+}
+
+// take copies a result and frees it, without waiting for the collector.
+func take(t *tensors.Tensor) ([]float32, error) {
+	data, err := tensors.CopyFlatData[float32](t)
+	if err != nil {
+		return nil, fmt.Errorf("read block: %w", err)
+	}
+	return data, t.FinalizeAll()
+}
+
+// Close frees the graph and the tensors.
+func (b *Block) Close() {
+	b.exec.Finalize()
+	b.store.Finalize()
+}
+
+// Restart makes the trainer ready for another layer: moments are zero again. The
+// tensors are the caller's to set.
+func (t *Trainer) Restart() error {
+	for i := range t.moments {
+		n := t.moments[i].first.Shape().Size()
+		if err := t.SetMoments(i, make([]float32, n), make([]float32, n)); err != nil {
+			return err
+		}
+	}
+	for _, v := range t.sums {
+		shape := v.Shape()
+		if err := v.SetValue(tensors.FromFlatDataAndDimensions(make([]float32, shape.Size()), shape.Dimensions...)); err != nil {
+			return fmt.Errorf("gradient sums: %w", err)
+		}
+	}
+	return nil
+}
+
+// Release frees the values of the optimizer's state until the next [Trainer.Restart].
+func (t *Trainer) Release() error {
+	var all []*model.Variable
+	for _, m := range t.moments {
+		all = append(all, m.first, m.second)
+	}
+	for _, v := range append(all, t.sums...) {
+		if err := v.Reset(); err != nil {
+			return fmt.Errorf("optimizer state: %w", err)
+		}
+	}
+	return nil
+}
+
+// States are the hidden states of a batch for the training of one layer: what the
+// teacher's [Block] was given, and what its mixer made of them.
+type States struct{ Hidden, Mixed []float32 }
+
+// inputs are the two as a graph takes them, [B, T, E] and [B, T, …].
+func (s *States) inputs(batch, tokens int) []any {
+	shaped := func(data []float32) *tensors.Tensor {
+		return tensors.FromFlatDataAndDimensions(data, batch, tokens, len(data)/(batch*tokens))
+	}
+	return []any{shaped(s.Hidden), shaped(s.Mixed)}
+}
+
+// layerGraph is [Objective.graph] for one layer from its cached states.
+func (o Objective) layerGraph(teacher, student nn.Net, hidden, mixed, weights *Node) (loss *Node, parts []*Node, penalised bool) {
+	var penalties []*Node
+	student.Training = true
+	student.Penalty = func(term *Node) { penalties = append(penalties, term) }
+	pair := nn.AlignLayer(teacher, student, hidden, mixed, o.Target)
+	part := nn.MSE(pair.Student, pair.Teacher, weights)
+	return penalise(MulScalar(part, o.MSE), []*Node{part}, penalties)
+}

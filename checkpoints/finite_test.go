@@ -21,7 +21,7 @@ func TestCheckFinite(t *testing.T) {
 		for n := range 11 {
 			for at := range n {
 				for v, x := range values {
-					tensor := checkpoints.Tensor{Info: checkpoints.Info{Name: "w", DType: dtype, Shape: []int{n}}, Data: make([]byte, n*size)}
+					tensor := checkpoints.Tensor{Name: "w", DType: dtype, Shape: []int{n}, Data: make([]byte, n*size)}
 					for i := range size {
 						tensor.Data[at*size+i] = byte(x >> (8 * i))
 					}
@@ -36,7 +36,7 @@ func TestCheckFinite(t *testing.T) {
 			}
 		}
 	}
-	inf := checkpoints.Tensor{Info: checkpoints.Info{Name: "w", DType: checkpoints.F16, Shape: []int{1}}, Data: []byte{0, 0xfc}}
+	inf := checkpoints.Tensor{Name: "w", DType: checkpoints.F16, Shape: []int{1}, Data: []byte{0, 0xfc}}
 	if err := inf.CheckFinite(); err == nil || !strings.HasSuffix(err.Error(), "is -Inf, want finite numbers") {
 		t.Errorf("got error %v, want one that shows the value", err)
 	}
@@ -48,7 +48,7 @@ func TestCheckFinite(t *testing.T) {
 
 func BenchmarkCheckFinite(b *testing.B) {
 	for _, dtype := range []checkpoints.DType{checkpoints.F32, checkpoints.BF16} {
-		tensor := checkpoints.Tensor{Info: checkpoints.Info{Name: "w", DType: dtype, Shape: []int{1 << 22}}}
+		tensor := checkpoints.Tensor{Name: "w", DType: dtype, Shape: []int{1 << 22}}
 		tensor.Data = make([]byte, tensor.Bytes())
 		b.Run(string(dtype), func(b *testing.B) {
 			b.SetBytes(tensor.Bytes())

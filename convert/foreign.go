@@ -10,13 +10,27 @@ import (
 
 // packings are the ends of tensor names beside quantized weights, and who writes them.
 var packings = []struct{ end, by string }{
-	{".qweight", "GPTQ or AWQ"}, {".qzeros", "GPTQ or AWQ"}, {".scales", "GPTQ or AWQ"}, {".g_idx", "GPTQ"},
-	{".SCB", "bitsandbytes"}, {".weight_format", "bitsandbytes"}, {".weight.absmax", "bitsandbytes"},
-	{".weight.nested_absmax", "bitsandbytes"}, {".weight.quant_map", "bitsandbytes"}, {".weight.nested_quant_map", "bitsandbytes"},
-	{".weight.quant_state.bitsandbytes__nf4", "bitsandbytes"}, {".weight.quant_state.bitsandbytes__fp4", "bitsandbytes"},
-	{".weight_packed", "compressed-tensors"}, {".weight_shape", "compressed-tensors"}, {".weight_zero_point", "compressed-tensors"},
-	{".weight_scale", "compressed-tensors or FP8"}, {".weight_scale_inv", "FP8"}, {".input_scale", "FP8"}, {".activation_scale", "FP8"},
-	{"_blocks", "MXFP4"}, {"_scales", "MXFP4"},
+	{".qweight", "GPTQ or AWQ"},
+	{".qzeros", "GPTQ or AWQ"},
+	{".scales", "GPTQ or AWQ"},
+	{".g_idx", "GPTQ"},
+	{".SCB", "bitsandbytes"},
+	{".weight_format", "bitsandbytes"},
+	{".weight.absmax", "bitsandbytes"},
+	{".weight.nested_absmax", "bitsandbytes"},
+	{".weight.quant_map", "bitsandbytes"},
+	{".weight.nested_quant_map", "bitsandbytes"},
+	{".weight.quant_state.bitsandbytes__nf4", "bitsandbytes"},
+	{".weight.quant_state.bitsandbytes__fp4", "bitsandbytes"},
+	{".weight_packed", "compressed-tensors"},
+	{".weight_shape", "compressed-tensors"},
+	{".weight_zero_point", "compressed-tensors"},
+	{".weight_scale", "compressed-tensors or FP8"},
+	{".weight_scale_inv", "FP8"},
+	{".input_scale", "FP8"},
+	{".activation_scale", "FP8"},
+	{"_blocks", "MXFP4"},
+	{"_scales", "MXFP4"},
 }
 
 // bytesOnly are the dtypes that weights have when they are packed.
@@ -55,10 +69,8 @@ func (v *inventory) quantized(known map[string]bool, strange []string) (modules 
 
 // moduleOf is the module of a weight or a bias.
 func moduleOf(tensor string) string {
-	if i := strings.LastIndexByte(tensor, '.'); i >= 0 {
-		return tensor[:i]
-	}
-	return tensor
+	module, _, _ := strings.CutLast(tensor, ".")
+	return module
 }
 
 // towerPrefixes begin the names of tensors of what looks and listens.

@@ -65,15 +65,28 @@ var probeSizes = keys{
 // switches are the keys by which configs switch something on or off, each with the
 // others at the family's defaults.
 var switches = []keys{
-	{"attention_bias": true}, {"attention_bias": false}, {"attention_out_bias": true}, {"mlp_bias": true},
-	{"qk_norm": true}, {"use_parallel_residual": true}, {"use_parallel_residual": false},
-	{"use_sliding_window": true, "sliding_window": 4, "max_window_layers": 4}, {"sliding_window": nil},
+	{"attention_bias": true},
+	{"attention_bias": false},
+	{"attention_out_bias": true},
+	{"mlp_bias": true},
+	{"qk_norm": true},
+	{"use_parallel_residual": true},
+	{"use_parallel_residual": false},
+	{"use_sliding_window": true, "sliding_window": 4, "max_window_layers": 4},
+	{"sliding_window": nil},
 	{"use_sliding_window": true, "sliding_window": 4, "layer_types": slices.Repeat([]string{"sliding_attention", "full_attention"}, 4)},
 	{"rope_parameters": keys{"rope_type": "linear", "factor": 2}},
-	{"no_rope_layers": []int{1, 1, 1, 1, 1, 1, 1, 1}}, {"position_embedding_type": "rope"},
-	{"rope_parameters": keys{"rope_type": "default", "partial_rotary_factor": 1}}, {"rope_parameters": keys{"rope_type": "default", "partial_rotary_factor": 0.5}},
-	{"clip_qkv": 8}, {"scale_attn_by_inverse_layer_idx": true}, {"attn_logit_softcapping": nil}, {"attn_logit_softcapping": 50},
-	{"final_logit_softcapping": nil}, {"final_logit_softcapping": 30}, {"attention_multiplier": 2, "embedding_multiplier": 2, "residual_multiplier": 2, "logits_scaling": 2},
+	{"no_rope_layers": []int{1, 1, 1, 1, 1, 1, 1, 1}},
+	{"position_embedding_type": "rope"},
+	{"rope_parameters": keys{"rope_type": "default", "partial_rotary_factor": 1}},
+	{"rope_parameters": keys{"rope_type": "default", "partial_rotary_factor": 0.5}},
+	{"clip_qkv": 8},
+	{"scale_attn_by_inverse_layer_idx": true},
+	{"attn_logit_softcapping": nil},
+	{"attn_logit_softcapping": 50},
+	{"final_logit_softcapping": nil},
+	{"final_logit_softcapping": 30},
+	{"attention_multiplier": 2, "embedding_multiplier": 2, "residual_multiplier": 2, "logits_scaling": 2},
 }
 
 // probe describes a small model of a family with its defaults, and others that differ

@@ -2,6 +2,7 @@ package arch_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -42,9 +43,7 @@ func TestUnsupported(t *testing.T) {
 		{"XyzzyForCausalLM", "xyzzy", nil, "", "LlamaForCausalLM"},
 	} {
 		changes := object{"architectures": []string{tt.architecture}, "model_type": tt.modelType}
-		for k, v := range tt.more {
-			changes[k] = v
-		}
+		maps.Copy(changes, tt.more)
 		_, err := arch.Describe(config(t, changes))
 		e, ok := errors.AsType[*arch.UnsupportedError](err)
 		switch {

@@ -32,7 +32,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TESTFLAGS ?=
 PKG ?= ./...
 
-.PHONY: help build demo test check vet lint bench golden golden-mixers golden-families clean
+.PHONY: help build demo test check vet lint bench golden golden-mixers golden-families golden-tokenizers golden-chat clean
 
 help:
 	@echo 'make demo     convert and train the built-in teacher, start to end (under 3 minutes)'
@@ -41,7 +41,7 @@ help:
 	@echo 'make check    build, vet, lint, test: what must pass before a commit'
 	@echo 'make bench    run the benchmarks and print what mixers cost; TORCH=PYTHON compares'
 	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
-	@echo 'make golden-mixers   recompute the witnesses of the mixers with other people'"'"'s code, in Python'
+	@echo 'make golden-mixers golden-families golden-tokenizers golden-chat   recompute what other people'"'"'s code gives, in Python'
 	@echo 'make golden-families   remake a tiny checkpoint of each family with transformers, in Python'
 
 build:
@@ -71,18 +71,17 @@ bench:
 golden:
 	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) $(PKG)
 
-# torch of PyPI comes with CUDA, some GB, which fla's Triton wants to be importable.
-# The witnesses of hedgehog are remade with LOLCATS=<checkout of lolcats> only.
-golden-mixers:
+# Golden files of other people's code, in a throw-away environment. torch of PyPI comes
+# with CUDA, some GB, which fla's Triton wants to be importable. The witnesses of
+# hedgehog are remade with LOLCATS=<checkout of lolcats> only.
+golden-mixers: scripts := mixers.py
+golden-families: scripts := families.py defaults.py adding_family.py
+golden-tokenizers: scripts := tokenizer_vectors.py
+golden-chat: scripts := chat.py
+golden-mixers golden-families golden-tokenizers golden-chat:
 	python3 -m venv .cache/golden
 	.cache/golden/bin/pip install --quiet -r tools/golden/requirements.txt
-	.cache/golden/bin/python -B tools/golden/mixers.py
-	rm -rf .cache/golden
-
-golden-families:
-	python3 -m venv .cache/golden
-	.cache/golden/bin/pip install --quiet -r tools/golden/requirements.txt
-	.cache/golden/bin/python -B tools/golden/families.py
+	set -e; for script in $(scripts); do .cache/golden/bin/python -B tools/golden/$$script; done
 	rm -rf .cache/golden
 
 clean:

@@ -52,6 +52,8 @@ func unsupported(architecture, modelType string, raw map[string]json.RawMessage)
 	switch {
 	case isTrue(raw["is_encoder_decoder"]):
 		e.Why = encoderDecoder
+	case strings.HasSuffix(architecture, "ForMaskedLM"):
+		e.Why = encoder
 	case slices.ContainsFunc(towerConfigs, func(key string) bool { return set(raw[key]) }):
 		e.Why = tower
 	case slices.ContainsFunc(expertKeys, func(key string) bool { return positive(raw[key]) }):
@@ -130,14 +132,8 @@ var relatives = map[string]relative{
 	"WhisperForConditionalGeneration":    {encoderDecoder, "GPT2LMHeadModel"},
 	"T5GemmaForConditionalGeneration":    {encoderDecoder, "Gemma2ForCausalLM"},
 	"BertModel":                          {encoder, "GPT2LMHeadModel"},
-	"BertForMaskedLM":                    {encoder, "GPT2LMHeadModel"},
 	"RobertaModel":                       {encoder, "GPT2LMHeadModel"},
-	"RobertaForMaskedLM":                 {encoder, "GPT2LMHeadModel"},
 	"XLMRobertaModel":                    {encoder, "GPT2LMHeadModel"},
-	"XLMRobertaForMaskedLM":              {encoder, "GPT2LMHeadModel"},
-	"DistilBertForMaskedLM":              {encoder, "GPT2LMHeadModel"},
-	"DebertaV2ForMaskedLM":               {encoder, "GPT2LMHeadModel"},
-	"ModernBertForMaskedLM":              {encoder, "LlamaForCausalLM"},
 	"LlavaForConditionalGeneration":      {tower, "LlamaForCausalLM"},
 	"LlavaNextForConditionalGeneration":  {tower, "MistralForCausalLM"},
 	"MllamaForConditionalGeneration":     {tower, "LlamaForCausalLM"},
@@ -154,7 +150,6 @@ var relatives = map[string]relative{
 	"SmolVLMForConditionalGeneration":    {tower, "LlamaForCausalLM"},
 
 	// Decoders that a row could come to say.
-	"ArceeForCausalLM":      {"", "LlamaForCausalLM"},
 	"ApertusForCausalLM":    {"", "LlamaForCausalLM"},
 	"Cohere2ForCausalLM":    {"", "CohereForCausalLM"},
 	"FalconForCausalLM":     {"", "GPTNeoXForCausalLM"},
@@ -166,6 +161,7 @@ var relatives = map[string]relative{
 	"MiniCPMForCausalLM":    {"", "GraniteForCausalLM"},
 	"OPTForCausalLM":        {"", "GPT2LMHeadModel"},
 	"PersimmonForCausalLM":  {"", "NemotronForCausalLM"},
+	"VaultGemmaForCausalLM": {"", "Gemma2ForCausalLM"},
 	"QWenLMHeadModel":       {"", "Qwen2ForCausalLM"},
 }
 
@@ -212,7 +208,7 @@ func nearest(architecture, modelType string, raw map[string]json.RawMessage) str
 		}
 	}
 	switch {
-	case least < 0.34:
+	case least < 0.3:
 		return best
 	case set(raw["n_embd"]):
 		return "GPT2LMHeadModel"
@@ -220,14 +216,19 @@ func nearest(architecture, modelType string, raw map[string]json.RawMessage) str
 	return "LlamaForCausalLM"
 }
 
-// unlikeness is how much of two names differs, from 0 to 1, whatever their case.
+// unlikeness is how much of two names differs, from 0 to 1, whatever their case. A
+// name that begins with another, but for its number, is rather like it.
 func unlikeness(a, b string) float64 {
 	plain := strings.NewReplacer("_", "", "-", "", ".", "")
 	a, b = strings.ToLower(plain.Replace(a)), strings.ToLower(plain.Replace(b))
 	if a == "" || b == "" {
 		return 1
 	}
-	return float64(distance(a, b)) / float64(max(len(a), len(b)))
+	off := float64(distance(a, b)) / float64(max(len(a), len(b)))
+	if strings.HasPrefix(a, strings.TrimRight(b, "0123456789")) {
+		off = min(off, 0.2+0.01*off)
+	}
+	return off
 }
 
 // distance is the least number of letters to insert, delete or replace that makes a b.

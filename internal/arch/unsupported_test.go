@@ -28,6 +28,7 @@ func TestUnsupported(t *testing.T) {
 		{"Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", nil, "a tower", "Qwen2ForCausalLM"},
 		{"NewVLForConditionalGeneration", "new_vl", object{"vision_config": object{"depth": 2}}, "a tower", "LlamaForCausalLM"},
 		{"BertModel", "bert", nil, "an encoder, whose attention sees", "GPT2LMHeadModel"},
+		{"RobertaForMaskedLM", "roberta", nil, "an encoder, whose attention sees", "LlamaForCausalLM"},
 		{"Mamba2ForCausalLM", "mamba2", nil, "of linear layers already", "GraniteMoeHybridForCausalLM"},
 		{"LlamaModel", "llama", nil, "a model without the head", "LlamaForCausalLM"},
 		{"GPT2Model", "gpt2", nil, "a model without the head", "GPT2LMHeadModel"},
@@ -38,6 +39,9 @@ func TestUnsupported(t *testing.T) {
 		{"MistarlForCausalLM", "", nil, "", "MistralForCausalLM"},
 		{"Phi4ForCausalLM", "phi4", nil, "", "Phi3ForCausalLM"},
 		{"olmo_2", "", nil, "", "Olmo2ForCausalLM"},
+		{"Phi4MultimodalForCausalLM", "phi4_multimodal", object{"audio_config": object{"n": 1}}, "a tower", "Phi3ForCausalLM"},
+		{"GPTNeoXJapaneseForCausalLM", "gpt_neox_japanese", nil, "", "GPTNeoXForCausalLM"},
+		{"MellumForCausalLM", "mellum", nil, "", "LlamaForCausalLM"}, // not Helium
 		{"ArceeForCausalLM", "arcee", nil, "", "LlamaForCausalLM"},
 		{"XyzzyForCausalLM", "xyzzy", object{"n_embd": 8}, "", "GPT2LMHeadModel"},
 		{"XyzzyForCausalLM", "xyzzy", nil, "", "LlamaForCausalLM"},

@@ -8,8 +8,8 @@
 //	Write     do what the plan says, one tensor at a time
 //
 // Call [NewPlan] and [Plan.Write] to convert, [Inspect] to look at any model folder.
-// Whatever can be refused is refused by NewPlan, before anything is written; Write
-// leaves a whole folder or none.
+// Whatever headers tell is refused by NewPlan, before anything is written. Write meets
+// the values and refuses NaN and infinities; it leaves a whole folder or none.
 //
 // # Dtypes
 //

@@ -77,7 +77,8 @@ var precise = []string{
 const baseMemory = 64 << 20
 
 // NewPlan decides how the model in modelDir becomes a student in outDir. It reads
-// headers only and writes nothing; every reason to refuse is found here.
+// headers only and writes nothing; every reason to refuse but a weight that is no
+// number is found here.
 func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
 	r, err := o.parse()
 	if err != nil {

@@ -4,12 +4,18 @@
 //     stage trains, how many tokens it sees. It reads headers and writes nothing.
 //   - [Plan.Run] does it, in a run folder. Called again with the same recipe it
 //     goes on from the last save, with the bits that an uninterrupted run would have.
+//     A stage that is not done, or is the last, may be given more steps by then.
+//   - [ReadStatus] tells how far the run in a folder is.
 //
 // A run folder holds
 //
 //	recipe.yaml                    the recipe in full
 //	linearize.json                 the version, the engine and the plan that started the run
 //	metrics.jsonl                  one line per logged step, evaluation and save
+//	metrics.csv                    the same as a table, where the recipe asks for it
+//	events.out.tfevents.linearize  the same for TensorBoard, where the recipe asks for it
+//	plots/loss.png, plots/loss.svg the same as a picture, made anew at evaluations and at the end
+//	run.pid                        the process at work in the folder, while there is one
 //	state.safetensors              what the next start needs: weights, optimizer, place
 //	stages/0-convert/              the student as converted
 //	stages/1-mimic/step-0000150/   a complete model folder for each save
@@ -85,21 +91,6 @@ func (*DivergedError) ExitCode() int { return 4 }
 func (*DivergedError) Hint() string {
 	return "a lower learning_rate, a longer warmup_steps or a smaller clip_norm; the last save is whole"
 }
-
-// ChangedError reports a run folder that belongs to another recipe.
-type ChangedError struct{ Run string }
-
-func (e *ChangedError) Error() string {
-	return fmt.Sprintf("run folder %s was made by another recipe; its own is in recipe.yaml there", e.Run)
-}
-
-// Hint lists the ways out.
-func (*ChangedError) Hint() string {
-	return "choose another folder with -o, or start over with --overwrite"
-}
-
-// ExitCode is that of invalid input.
-func (*ChangedError) ExitCode() int { return 3 }
 
 // refusal is an input that a run refuses before it writes anything.
 type refusal struct{ error }

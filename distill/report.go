@@ -71,11 +71,15 @@ func (s *session) measure(ctx context.Context, name string, net nn.Net, e Event)
 		return fmt.Errorf("evaluate the %s: %w", name, err)
 	}
 	e.Event, e.Model, e.Nats, e.StdErr, e.Tokens = "eval", name, result.NatsPerToken, result.StdErr, int64(result.Tokens)
-	fmt.Fprintf(s.env.Out, "%s\n", s.describe(e))
-	return s.record(e)
+	fmt.Fprintf(s.env.Out, "%s\n", s.sentence(e))
+	if err := s.record(e); err != nil {
+		return err
+	}
+	s.drawSome()
+	return nil
 }
 
-func (s *session) describe(e Event) string {
+func (s *session) sentence(e Event) string {
 	line := fmt.Sprintf("%s: teacher %.4f ± %.4f nats per token on %d held-out tokens", e.Stage, e.Nats, e.StdErr, e.Tokens)
 	if e.Model == "student" {
 		line = fmt.Sprintf("%s, step %d: student %.4f ± %.4f nats per token", e.Stage, e.Step, e.Nats, e.StdErr)

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,7 +33,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = p.explain(errors.Join(err, s.close())) }()
 	at, err := s.prepare()
 	if err != nil {
 		return "", err
@@ -40,6 +41,9 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	if p.next(at.Stage) == len(p.Stages) && exists(final) {
 		fmt.Fprintf(env.Out, "run %s is finished\n", p.Dir)
 		return final, nil
+	}
+	if err := s.describe(at); err != nil {
+		return "", err
 	}
 	s.at = at
 	if err := s.load(ctx); err != nil {
@@ -61,6 +65,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	if err := s.saveModel(final, last.merged(), last.Steps); err != nil {
 		return "", err
 	}
+	s.draw()
 	return final, s.summary()
 }
 
@@ -68,10 +73,6 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 // processes out of it.
 func (s *session) prepare() (place, error) {
 	p := s.plan
-	recipe, err := p.Recipe.YAML()
-	if err != nil {
-		return place{}, err
-	}
 	if exists(p.Dir) {
 		if err := s.hold(); err != nil {
 			return place{}, err
@@ -113,27 +114,28 @@ func (s *session) prepare() (place, error) {
 				return place{}, err
 			}
 		}
-		return place{Fingerprint: p.Fingerprint}, errors.Join(
-			p.describeRun(s.env.Engine),
-			fsx.WriteFile(filepath.Join(p.Dir, recipeName), recipe, 0o644))
+		return place{}, nil
 	}
 	if err := file.Close(); err != nil {
 		return place{}, err
 	}
-	if at.Fingerprint != p.Fingerprint {
-		return place{}, &ChangedError{p.Dir}
-	}
-	return at, nil
+	return s.accept(at)
 }
 
-// hold locks the run folder until the session is closed or the process ends.
-func (s *session) hold() error {
-	release, ok := fsx.Hold(s.plan.Dir)
-	if !ok {
-		return &refusal{fmt.Errorf("run folder %s: another process is at work in it", s.plan.Dir)}
+// describe writes down what the run is, if it is new or has changed, and who is at
+// work in it.
+func (s *session) describe(at place) error {
+	recipe, err := s.plan.Recipe.YAML()
+	if err != nil {
+		return err
 	}
-	s.release = append(s.release, release)
-	return nil
+	path := filepath.Join(s.plan.Dir, recipeName)
+	if was, err := os.ReadFile(path); err != nil || at == (place{}) || !bytes.Equal(was, recipe) {
+		if err := errors.Join(s.plan.describeRun(s.env.Engine), fsx.WriteFile(path, recipe, 0o644)); err != nil {
+			return fmt.Errorf("run folder %s: %w", s.plan.Dir, err)
+		}
+	}
+	return s.sign()
 }
 
 // holdsRun reports whether a run made the folder; a recipe.yaml alone may be
@@ -159,7 +161,7 @@ func (p *Plan) inputs() []string {
 	return in
 }
 
-// describeRun writes the run folder's linearize.json: what started the run.
+// describeRun writes the run folder's linearize.json: what started the run, or changed it.
 func (p *Plan) describeRun(engine string) error {
 	data, err := json.MarshalIndent(struct {
 		SchemaVersion int    `json:"schema_version"`

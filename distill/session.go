@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gomlx/compute"
 
@@ -20,6 +20,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
+	"github.com/seed-1411d8c0/linearize/internal/plot"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/lora"
 	"github.com/seed-1411d8c0/linearize/recipes"
@@ -44,11 +45,16 @@ type session struct {
 	corpus  *data.Windows
 	held    *data.Windows // nil: no evaluation
 	log     *metrics.Log
+	sinks   []sink // copies of the log
+	picture plot.Run
+	drawn   time.Time // the last time
+	undrawn bool      // pictures have failed
 
 	touched []string // tensors whose masters differ from the folder's
 	evals   []Event
+	saves   []Event            // points on the disk, as far as this run has made them
 	speeds  map[string]float64 // tokens/s by stage
-	release []func()           // locks of the run folder
+	release []func()           // what holds the run folder
 }
 
 // open reads the text and starts the engine: what can fail before anything of an
@@ -90,15 +96,7 @@ func (s *session) load(ctx context.Context) (err error) {
 	if err = s.checkWeights(); err != nil {
 		return err
 	}
-	path := filepath.Join(p.Dir, "metrics.jsonl")
-	events, err := metrics.Read(path, s.at.MetricsBytes)
-	if err != nil {
-		return err
-	}
-	for _, e := range events {
-		s.remember(e)
-	}
-	if s.log, err = metrics.Open(path, s.at.MetricsBytes); err != nil {
+	if err = s.openMetrics(); err != nil {
 		return err
 	}
 	return s.restore()
@@ -287,25 +285,13 @@ func (s *session) untouch(names ...string) {
 	s.touched = slices.DeleteFunc(s.touched, func(n string) bool { return slices.Contains(names, n) })
 }
 
-// remember keeps what the tables of a run are made of.
-func (s *session) remember(e Event) {
-	switch e.Event {
-	case "eval":
-		s.evals = append(s.evals, e)
-	case "step":
-		s.speeds[e.Stage] = e.TokensPerSec
-	}
-}
-
-func (s *session) record(e Event) error {
-	s.remember(e)
-	return s.log.Write(e)
-}
-
 func (s *session) close() error {
 	var errs []error
 	if s.log != nil {
 		errs = append(errs, s.log.Close())
+	}
+	for _, x := range s.sinks {
+		errs = append(errs, x.Close())
 	}
 	if s.studentFolder != nil {
 		errs = append(errs, s.studentFolder.Close())
@@ -319,7 +305,7 @@ func (s *session) close() error {
 	if s.backend != nil {
 		s.backend.Finalize()
 	}
-	for _, release := range s.release {
+	for _, release := range slices.Backward(s.release) {
 		release()
 	}
 	return errors.Join(errs...)

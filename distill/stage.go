@@ -157,7 +157,13 @@ func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Train
 		return err
 	}
 	event := Event{Event: "save", Stage: stage.label(), Step: stage.Steps, Path: stage.dir(stage.Steps)}
-	if err := s.commit(place{Stage: i + 1}, event, nil); err != nil {
+	at := place{Stage: i + 1}
+	if s.plan.next(i+1) < len(s.plan.Stages) || len(stage.Modules) > 0 {
+		t = nil // another stage begins, or the adapters are gone
+	} else {
+		at.Tail = stage.Steps // the stage may be given more
+	}
+	if err := s.commit(at, event, t); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil && s.plan.next(i+1) < len(s.plan.Stages) {
@@ -174,8 +180,19 @@ func (s *session) commit(at place, event Event, t *train.Trainer) error {
 	if err != nil {
 		return err
 	}
-	at.MetricsBytes, at.Fingerprint = size, s.plan.Fingerprint
-	return writeState(s.plan.Dir, at, s.touched, s.params, t)
+	recipe, err := s.plan.Recipe.YAML()
+	if err != nil {
+		return err
+	}
+	at.MetricsBytes, at.Fingerprint, at.Recipe = size, s.plan.Fingerprint, string(recipe)
+	for i, c := range s.corpora {
+		at.Data[i] = describeData(c)
+	}
+	if err := writeState(s.plan.Dir, at, s.touched, s.params, t); err != nil {
+		return err
+	}
+	s.prune()
+	return nil
 }
 
 func (s *session) restoreMoments(t *train.Trainer) error {

@@ -19,8 +19,11 @@ import (
 // the next.
 type place struct {
 	Stage, Step  int
+	Tail         int // steps of the last stage, where it is done and the state has its moments
 	MetricsBytes int64
 	Fingerprint  string
+	Recipe       string                // in full, as of the save
+	Data         [len(dataKeys)]string // what describeData said of the texts
 }
 
 // stateFile holds, as one safetensors file that is replaced whole: the fp32
@@ -56,11 +59,14 @@ func writeState(run string, at place, touched []string, params *nn.Params, t *tr
 			add(secondPrefix+x.Name, shape, func() ([]float32, error) { _, second, err := t.Moments(i); return second, err })
 		}
 	}
-	err := checkpoints.WriteFile(filepath.Join(run, stateFile), sources, map[string]string{
-		"stage": strconv.Itoa(at.Stage), "step": strconv.Itoa(at.Step),
-		"metrics_bytes": strconv.FormatInt(at.MetricsBytes, 10), "recipe": at.Fingerprint,
-	})
-	if err != nil {
+	meta := map[string]string{
+		"stage": strconv.Itoa(at.Stage), "step": strconv.Itoa(at.Step), "tail": strconv.Itoa(at.Tail),
+		"metrics_bytes": strconv.FormatInt(at.MetricsBytes, 10), "recipe": at.Fingerprint, "recipe.yaml": at.Recipe,
+	}
+	for i, key := range dataKeys {
+		meta[key] = at.Data[i]
+	}
+	if err := checkpoints.WriteFile(filepath.Join(run, stateFile), sources, meta); err != nil {
 		return fmt.Errorf("save training state: %w", err)
 	}
 	return nil
@@ -78,10 +84,14 @@ func openState(run string) (*checkpoints.File, place, error) {
 	}
 	meta := file.Metadata()
 	var at place
-	at.Fingerprint = meta["recipe"]
-	var errs [3]error
+	at.Fingerprint, at.Recipe = meta["recipe"], meta["recipe.yaml"]
+	for i, key := range dataKeys {
+		at.Data[i] = meta[key]
+	}
+	var errs [4]error
 	at.Stage, errs[0] = strconv.Atoi(meta["stage"])
 	at.Step, errs[1] = strconv.Atoi(meta["step"])
+	at.Tail, errs[3] = strconv.Atoi(meta["tail"])
 	at.MetricsBytes, errs[2] = strconv.ParseInt(meta["metrics_bytes"], 10, 64)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, place{}, errors.Join(fmt.Errorf("%s: metadata: %w", path, err), file.Close())

@@ -1,0 +1,273 @@
+package distill
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
+)
+
+// State is what a run is doing.
+type State string
+
+// The states of a run. One that was stopped goes on with the same command, however it
+// came to its end.
+const (
+	Running  State = "running"
+	Finished State = "finished"
+	Stopped  State = "stopped"
+	Broken   State = "broken" // its files do not fit together: see Problem
+)
+
+// Status is how far a run is.
+type Status struct {
+	Run     string `json:"run"`
+	State   State  `json:"state"`
+	Problem string `json:"problem,omitempty"`
+	PID     int    `json:"pid,omitempty"`  // of the process at work
+	Host    string `json:"host,omitempty"` // where that is
+
+	Stage      string `json:"stage,omitempty"` // that of the last event; of stages so many are done
+	Stages     int    `json:"stages"`
+	StagesDone int    `json:"stages_done"`
+	Step       int    `json:"step"`
+	Steps      int    `json:"steps"`
+
+	Loss         float64   `json:"loss,omitempty"` // of the last step
+	TokensPerSec float64   `json:"tokens_per_second,omitempty"`
+	Updated      time.Time `json:"updated,omitzero"` // when the last event was
+
+	Student *Event `json:"student,omitempty"` // the last evaluation
+	Teacher *Event `json:"teacher,omitempty"`
+	Save    *Event `json:"save,omitempty"` // the last one that a run would go on from
+
+	// How long the stage and the run still take; the run as if all stages were as fast as
+	// this one. 0 where nothing is known or nothing runs.
+	StageLeft float64 `json:"stage_seconds_left,omitempty"`
+	RunLeft   float64 `json:"run_seconds_left,omitempty"`
+
+	Bytes int64 `json:"bytes"` // of the folder on the disk
+}
+
+// ReadStatus looks at a run folder, whatever state it is in. The error is for what is
+// no run folder.
+func ReadStatus(dir string) (*Status, error) {
+	if info, err := os.Stat(dir); err != nil {
+		return nil, &refusal{fmt.Errorf("status: %w", err)}
+	} else if !info.IsDir() {
+		return nil, &refusal{fmt.Errorf("status: %s is a file, want a run folder", dir)}
+	}
+	if !holdsRun(dir) {
+		return nil, &refusal{fmt.Errorf("status: %s holds no run: there is no %s with %s", dir, recipeName, provenanceName)}
+	}
+	st := &Status{Run: dir, State: Stopped}
+	st.findHolder()
+	if err := st.read(); err != nil {
+		st.Problem = err.Error()
+		if st.State != Running {
+			st.State = Broken
+		}
+	}
+	var err error
+	st.Bytes, err = sizeOf(dir)
+	return st, err
+}
+
+func (st *Status) findHolder() {
+	if release, free := fsx.Hold(st.Run); free {
+		release()
+		return
+	}
+	st.State = Running
+	text, err := os.ReadFile(filepath.Join(st.Run, pidName))
+	if err != nil {
+		return // it has only just begun
+	}
+	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	st.PID, _ = strconv.Atoi(pid)
+	st.Host = host
+}
+
+// read fills in what the run's files say.
+func (st *Status) read() error {
+	plan, err := readPlan(st.Run)
+	if err != nil {
+		return err
+	}
+	st.Stages = len(plan.Stages)
+	last, err := st.scan()
+	if err != nil {
+		return err
+	}
+	file, at, err := openState(st.Run)
+	if err != nil {
+		return err
+	}
+	saved := file != nil
+	if saved {
+		if err := file.Close(); err != nil {
+			return err
+		}
+		if at.MetricsBytes > last.bytes {
+			return fmt.Errorf("%s has %d bytes, want at least the %d of the last save: lines are missing", metricsName, last.bytes, at.MetricsBytes)
+		}
+		if at.Stage > len(plan.Stages) {
+			return fmt.Errorf("%s is after stage %d, and the run has %d", stateFile, at.Stage, len(plan.Stages))
+		}
+	}
+	if !saved {
+		st.Save = nil // what the metrics say of one was not made good
+	}
+	st.place(plan, at, last.event)
+	done := saved && plan.next(at.Stage) == len(plan.Stages)
+	if done && exists(filepath.Join(st.Run, "final")) && st.State != Running {
+		st.State = Finished
+	}
+	return nil
+}
+
+// place finds the stage and how long it and the rest will take.
+func (st *Status) place(plan *Plan, at place, last Event) {
+	st.StagesDone = at.Stage
+	var left int64 // tokens of the run
+	for i, s := range plan.Stages {
+		switch {
+		case s.Skipped != "":
+		case s.label() == last.Stage:
+			st.Stage, st.Step, st.Steps = last.Stage, last.Step, s.Steps
+			if i < at.Stage {
+				st.Step = s.Steps
+			}
+			if perStep := s.Tokens / int64(max(1, s.Steps)); st.TokensPerSec > 0 && st.State == Running {
+				left += perStep * int64(s.Steps-st.Step)
+				st.StageLeft = float64(left) / st.TokensPerSec
+			}
+		case i >= at.Stage:
+			left += s.Tokens
+		}
+	}
+	if st.State == Running && st.TokensPerSec > 0 {
+		st.RunLeft = float64(left) / st.TokensPerSec
+	}
+	if st.Stage == "" {
+		st.Stage = last.Stage // before the first
+	}
+}
+
+// scanned is what scanning the metrics found beside the evaluations and the save.
+type scanned struct {
+	event Event // the last
+	bytes int64 // of whole lines
+}
+
+// scan goes through the metrics. Of the steps, which are most of them, it reads the
+// last; a line that is still being written is none.
+func (st *Status) scan() (scanned, error) {
+	var found scanned
+	path := filepath.Join(st.Run, metricsName)
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return found, nil
+	}
+	if err != nil {
+		return found, err
+	}
+	defer func() { _ = file.Close() }() // read only
+	lines := bufio.NewReaderSize(file, 1<<16)
+	var step []byte
+	parse := func(line []byte) (Event, error) {
+		var e Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			return e, fmt.Errorf("%s: %w", path, err)
+		}
+		found.event = e
+		return e, nil
+	}
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return found, err
+		}
+		found.bytes += int64(len(line))
+		if bytes.HasPrefix(line, []byte(`{"event":"step"`)) {
+			step = line
+			continue
+		}
+		e, err := parse(line)
+		if err != nil {
+			return found, err
+		}
+		switch {
+		case e.Event == "save":
+			st.Save = &e
+		case e.Event == "eval" && e.Model == "teacher":
+			st.Teacher = &e
+		case e.Event == "eval":
+			st.Student = &e
+		}
+	}
+	if step == nil {
+		st.Updated = found.event.Time
+		return found, nil
+	}
+	other := found.event
+	e, err := parse(step)
+	if err != nil {
+		return found, err
+	}
+	st.Loss, st.TokensPerSec, st.Updated = e.Loss, e.TokensPerSec, e.Time
+	if other.Time.After(e.Time) {
+		found.event, st.Updated = other, other.Time
+	}
+	return found, nil
+}
+
+// readPlan reads the stages of the plan that a run was started with.
+func readPlan(dir string) (*Plan, error) {
+	path := filepath.Join(dir, provenanceName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var described struct {
+		Plan struct{ Stages []Stage } `json:"plan"`
+	}
+	if err := json.Unmarshal(data, &described); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(described.Plan.Stages) == 0 {
+		return nil, fmt.Errorf("%s: has no stages", path)
+	}
+	return &Plan{Stages: described.Plan.Stages}, nil
+}
+
+// sizeOf adds up the files below a folder. Those that vanish meanwhile are not there.
+func sizeOf(dir string) (int64, error) {
+	var size int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			var info fs.FileInfo
+			if info, err = d.Info(); err == nil {
+				size += info.Size()
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return size, err
+}

@@ -83,7 +83,10 @@ func (s *session) saveModel(dir string, stage Stage, step int) error {
 	}
 	out.Files[provenanceName] = append(data, '\n')
 	out.Files["README.md"] = s.card(stage, step)
-	return checkpoints.Write(dir, out)
+	if err := checkpoints.Write(dir, out); err != nil {
+		return err
+	}
+	return s.saveAdapter(dir, stage, step)
 }
 
 func notFinite(x float32) bool { return x-x != 0 }
@@ -98,7 +101,7 @@ func mergeInto(weight []float32, params *nn.Params, m lora.Module, stage Stage) 
 	if err != nil {
 		return err
 	}
-	m.Merge(weight, a, b, lora.Config(*stage.LoRA).Scale())
+	m.Merge(weight, a, b, loraConfig(*stage.LoRA).Scale())
 	return nil
 }
 
@@ -116,10 +119,9 @@ func (s *session) mergeAdapters(stage Stage) error {
 		if err := s.params.Set(name, []int{m.Out, m.In}, weight); err != nil {
 			return err
 		}
-		if err := s.params.Drop(m.Name); err != nil {
+		if err := s.drop(m); err != nil {
 			return err
 		}
-		s.untouch(m.Name+nn.LoRAA, m.Name+nn.LoRAB)
 		s.touch(name)
 	}
 	return nil

@@ -22,7 +22,6 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 	"github.com/seed-1411d8c0/linearize/internal/plot"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
-	"github.com/seed-1411d8c0/linearize/lora"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -50,7 +49,8 @@ type session struct {
 	drawn   time.Time // the last time
 	undrawn bool      // pictures have failed
 
-	touched []string // tensors whose masters differ from the folder's
+	touched []string             // tensors whose masters differ from the folder's
+	dropped map[string][]float32 // A and B of adapters that are merged, by name
 	evals   []Event
 	saves   []Event            // points on the disk, as far as this run has made them
 	speeds  map[string]float64 // tokens/s by stage
@@ -234,7 +234,9 @@ func (s *session) trainer(i int) (*train.Trainer, error) {
 				return nil, err
 			}
 		}
-		s.params.Adapt(m.Name, lora.Config(*stage.LoRA).Scale())
+		if err := s.adapt(m.Name, stage); err != nil {
+			return nil, err
+		}
 	}
 	setup := train.Setup{
 		Backend: s.backend, Store: s.store, Teacher: s.teacher, Student: s.student, Params: s.params,

@@ -75,7 +75,7 @@ func addNone(m *arch.Model) string {
 }
 
 func adapters(m *arch.Model, l recipes.LoRA) ([]Trainable, []lora.Module, error) {
-	modules, err := lora.Config(l).Match(m)
+	modules, err := loraConfig(l).Match(m)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,17 +1,29 @@
-// Package lora trains a linear layer through a low-rank correction:
+// Package lora trains a linear layer through a low-rank correction, and reads, writes
+// and merges such corrections as PEFT keeps them:
 //
-//	y = x·Wᵀ + Alpha/R · (x·Aᵀ)·Bᵀ,   A [R, in], B [out, R]
+//		y = x·Wᵀ + s · (drop(x)·Aᵀ)·Bᵀ,   A [R, in], B [out, R],   s = Alpha/R or Alpha/√R
 //
-// [Config.Match] finds the modules of a model that a configuration names,
-// [Module.Init] gives a new correction that changes nothing, and [Module.Merge] adds
-// a trained one into the weight, so that what is saved is an ordinary checkpoint.
+//	  - [Config.Match] finds the modules of a model that a configuration names,
+//	    [Module.Init] gives a new correction that changes nothing, and [Module.Merge] adds
+//	    a trained one into the weight, so that what is saved is an ordinary checkpoint.
+//	  - [Write] makes a PEFT folder of trained corrections; [Open] reads one of anybody's,
+//	    and [Adapter.Bind] finds its modules in a model folder.
+//	  - [NewMerge] plans a model folder with an adapter in its weights, and [Merge.Write]
+//	    writes it, a tensor at a time.
 //
 // # Limits
 //
 // Targets are the projections of attention and of the MLP; the tensors that a
-// mixer adds train directly.
+// mixer adds train directly. Of what PEFT has, plain LoRA on linear modules is read: DoRA,
+// trained biases, whole modules, embeddings and starts that change the base are refused
+// by name.
 //
-// Source: Hu et al. 2021, arXiv:2106.09685.
+// # Compatibility
+//
+// PEFT folders are those of peft 0.21, checked against it both ways.
+//
+// Sources: Hu et al. 2021, arXiv:2106.09685; the scale with the root, Kalajdzievski
+// 2023, arXiv:2312.03732.
 package lora
 
 import (
@@ -32,13 +44,22 @@ const (
 
 // Config says which modules are corrected, and how.
 type Config struct {
-	R       int     // rank
-	Alpha   float64 // scale is Alpha/R
-	Targets []string
+	R       int // rank
+	Alpha   float64
+	RSLoRA  bool     // scale is Alpha/√R instead of Alpha/R
+	Dropout float64  // of the correction's input, in training
+	Targets []string // modules by name, with or without those that they are in; [AllLinear], [Attention]
 }
 
 // Scale is the factor of the correction.
-func (c Config) Scale() float64 { return c.Alpha / float64(c.R) }
+func (c Config) Scale() float64 { return scale(c.Alpha, c.R, c.RSLoRA) }
+
+func scale(alpha float64, r int, root bool) float64 {
+	if root {
+		return alpha / math.Sqrt(float64(r))
+	}
+	return alpha / float64(r)
+}
 
 // Module is a linear layer with a correction.
 type Module struct {
@@ -76,14 +97,21 @@ func (c Config) Match(m *arch.Model) ([]Module, error) {
 		}
 	}
 	for _, target := range c.Targets {
-		if target != AllLinear && target != Attention && !slices.Contains(exist, target) {
+		here := func(x Module) bool { return names(target, x.Name) }
+		if target != AllLinear && target != Attention && !slices.ContainsFunc(all, here) {
 			return nil, &TargetError{target, exist}
 		}
 	}
 	return slices.DeleteFunc(all, func(x Module) bool {
-		named := slices.Contains(c.Targets, shortName(x.Name)) || x.Group == Attention && slices.Contains(c.Targets, Attention)
-		return !named && !slices.Contains(c.Targets, AllLinear)
+		return !slices.ContainsFunc(c.Targets, func(target string) bool {
+			return target == AllLinear || target == Attention && x.Group == Attention || names(target, x.Name)
+		})
 	}), nil
+}
+
+// names reports whether a target names a module: it is the end of its name, as in PEFT.
+func names(target, module string) bool {
+	return module == target || strings.HasSuffix(module, "."+target)
 }
 
 func modules(m *arch.Model) []Module {
@@ -124,16 +152,5 @@ func (x Module) Init(r int, rng *rand.Rand) (a, b []float32) {
 // Merge adds scale·B·A to w [out, in] in place and returns the largest change of
 // an element. Sums are taken in float64.
 func (x Module) Merge(w, a, b []float32, scale float64) (largest float64) {
-	r := len(a) / x.In
-	for o := range x.Out {
-		for i := range x.In {
-			var dot float64
-			for k := range r {
-				dot += float64(b[o*r+k]) * float64(a[k*x.In+i])
-			}
-			w[o*x.In+i] += float32(scale * dot)
-			largest = max(largest, math.Abs(scale*dot))
-		}
-	}
-	return largest
+	return factors{len(a) / x.In, x.In, x.Out, a, b, scale}.addTo(w, false)
 }

@@ -198,5 +198,8 @@ func (r *Recipe) fill(t *tree) {
 		if s.LoRA != nil && !t.given(at+"lora.targets") {
 			s.LoRA.Targets = []string{"attention"}
 		}
+		if s.LoRA != nil && !t.given(at+"lora.save") {
+			s.LoRA.Save = saves[0]
+		}
 	}
 }

@@ -128,7 +128,14 @@ type Loss struct {
 
 // LoRA is a low-rank update W + (Alpha/R)·B·A of the target matrices.
 type LoRA struct {
-	R       int      `yaml:"r"`            // rank, >= 1
-	Alpha   float64  `yaml:"alpha"`        // > 0; twice the rank when not given
-	Targets []string `yaml:"targets,flow"` // q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; attention (when not given): the first four, where the student has them; or all-linear alone
+	R       int      `yaml:"r"`                                   // rank, >= 1
+	Alpha   float64  `yaml:"alpha"`                               // > 0; twice the rank when not given
+	RSLoRA  bool     `yaml:"rslora,omitempty" json:",omitempty"`  // Alpha/√R instead of Alpha/R
+	Dropout float64  `yaml:"dropout,omitempty" json:",omitempty"` // of the input of A·x, in training; in [0, 1)
+	Targets []string `yaml:"targets,flow"`                        // modules by name, as q_proj or 3.self_attn.q_proj; attention (when not given): q, k, v and o, where the student has them; or all-linear alone
+
+	// Save is what each saved point holds: merged (when not given), the student with the
+	// update in its weights, or merged+adapter, beside it the update by itself as a PEFT
+	// folder. It does not change what is trained.
+	Save string `yaml:"save" json:"-"`
 }

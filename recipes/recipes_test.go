@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,7 +135,7 @@ func TestDefaultsOfAKind(t *testing.T) {
 		{"finetune", []string{"stages[1].kind=finetune"}, recipes.Stage{Loss: recipes.Loss{CE: 1}}},
 		{"lora", []string{"stages[1].train=lora", "stages[1].lora.r=4"}, recipes.Stage{
 			Loss: recipes.Loss{KL: 1, Temperature: 1},
-			LoRA: &recipes.LoRA{R: 4, Alpha: 8, Targets: []string{"attention"}},
+			LoRA: &recipes.LoRA{R: 4, Alpha: 8, Targets: []string{"attention"}, Save: "merged"},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -233,6 +234,18 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%s leaves the fingerprint as it was", other)
 		}
 	}
+	adapted := []string{"stages[1].train=lora", "stages[1].lora={r: 2}"}
+	with := func(set string) string { return fingerprint(append(slices.Clone(adapted), set)...) }
+	for _, same := range []string{"stages[1].lora.save=merged+adapter", "stages[1].lora.rslora=false", "stages[1].lora.alpha=4"} {
+		if with(same) != fingerprint(adapted...) {
+			t.Errorf("%s changes the fingerprint, want the same", same)
+		}
+	}
+	for _, other := range []string{"stages[1].lora.rslora=true", "stages[1].lora.dropout=0.1"} {
+		if with(other) == fingerprint(adapted...) {
+			t.Errorf("%s leaves the fingerprint as it was", other)
+		}
+	}
 }
 
 // What YAML writes parses back to the same recipe.
@@ -254,8 +267,9 @@ func roundTrip(t *testing.T, r *recipes.Recipe) {
 
 func TestYAML(t *testing.T) {
 	roundTrip(t, parse(t))
+	roundTrip(t, parse(t, "metrics=[csv, tensorboard]", "keep={best: 0}"))
 	roundTrip(t, parse(t, "student.layer_mixers.1,3-5=hedgehog,window=16"))
-	roundTrip(t, parse(t, "student=dir", "stages[1].loss={kl: 0, ce: 1}", "stages[1].train=lora", "stages[1].lora={r: 3}", "data.train[0].separator=\"\\n\""))
+	roundTrip(t, parse(t, "student=dir", "stages[1].loss={kl: 0, ce: 1}", "stages[1].train=lora", "stages[1].lora={r: 3, rslora: true, dropout: 0.1, targets: [c_fc, layers.3.q_proj], save: merged+adapter}", "data.train[0].separator=\"\\n\""))
 	roundTrip(t, parse(t, "stages[1].learning_rates={new: 1}", "defaults={schedule: wsd, decay_steps: 3, weight_decay: 0.1}", "seed=18446744073709551615"))
 }
 
@@ -267,7 +281,6 @@ func TestBuiltins(t *testing.T) {
 	for _, name := range names {
 		data, err := recipes.Cat(name)
 		if err != nil {
-	roundTrip(t, parse(t, "metrics=[csv, tensorboard]", "keep={best: 0}"))
 			t.Fatal(err)
 		}
 		r, err := recipes.Parse(name+".yaml", data)

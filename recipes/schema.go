@@ -32,6 +32,7 @@ var (
 	packings   = []string{"concat", "documents"}
 	formats    = []string{"csv", "tensorboard"}
 	extensions = []string{".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet"}
+	saves      = []string{"merged", "merged+adapter"}
 	modules    = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "attention", "all-linear"}
 )
 

@@ -129,18 +129,36 @@ func checkLoRA(at string, s *Stage, t *tree, rp *report) {
 		if t.given(at + ".alpha") {
 			rp.number(at+".alpha", s.LoRA.Alpha, s.LoRA.Alpha > 0, "> 0")
 		}
-		if len(s.LoRA.Targets) == 0 {
-			rp.missing(at+".targets", "at least one")
+		if t.given(at + ".dropout") {
+			d := s.LoRA.Dropout
+			rp.number(at+".dropout", d, d >= 0 && d < 1, "in [0, 1)")
 		}
-		for i, m := range s.LoRA.Targets {
-			path := fmt.Sprintf("%s.targets[%d]", at, i)
+		if t.given(at + ".save") {
+			rp.choice(at+".save", s.LoRA.Save, saves)
+		}
+		checkTargets(at+".targets", s.LoRA.Targets, rp)
+	}
+}
+
+// checkTargets refuses what is a slip in any model; whether the student has a module
+// of the name shows when it is known.
+func checkTargets(at string, list []string, rp *report) {
+	if len(list) == 0 {
+		rp.missing(at, "at least one")
+	}
+	for i, m := range list {
+		path := fmt.Sprintf("%s[%d]", at, i)
+		if near := nearest(m, modules); near != "" && near != m || !moduleForm.MatchString(m) {
 			rp.choice(path, m, modules)
-			if slices.Contains(s.LoRA.Targets[:i], m) {
-				rp.at(path, "%s is there twice", m)
-			}
-			if m == "all-linear" && len(s.LoRA.Targets) > 1 {
-				rp.at(path, "all-linear stands alone: it has the others in it")
-			}
+		}
+		if slices.Contains(list[:i], m) {
+			rp.at(path, "%s is there twice", m)
+		}
+		if m == "all-linear" && len(list) > 1 {
+			rp.at(path, "all-linear stands alone: it has the others in it")
 		}
 	}
 }
+
+// moduleForm is the name of a module, with or without those that it is in.
+var moduleForm = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$`)

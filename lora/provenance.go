@@ -1,0 +1,77 @@
+package lora
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
+)
+
+// The files that are written anew in every folder.
+const (
+	cardName       = "README.md"
+	provenanceName = "linearize.json"
+)
+
+// describe adds linearize.json and README.md.
+func (p *Merge) describe(folder *pretrained.Folder, files map[string][]byte) error {
+	type source struct {
+		Path   string            `json:"path"`
+		SHA256 map[string]string `json:"sha256"` // of the weight files
+	}
+	base, err := folder.Digests()
+	if err != nil {
+		return err
+	}
+	adapter, err := digest(filepath.Join(p.Adapter, weightsName))
+	if err != nil {
+		return err
+	}
+	var origin json.RawMessage
+	if data, err := os.ReadFile(filepath.Join(p.Base, provenanceName)); err == nil && json.Valid(data) {
+		origin = data
+	}
+	data, err := json.MarshalIndent(struct {
+		SchemaVersion int             `json:"schema_version"`
+		CreatedBy     string          `json:"created_by"`
+		Version       string          `json:"version"`
+		Base          source          `json:"base"`
+		Adapter       source          `json:"adapter"`
+		Modules       int             `json:"modules"`
+		Origin        json.RawMessage `json:"origin,omitempty"` // linearize.json of the base
+	}{
+		1, "linearize merge", p.Options.Version, source{p.Base, base},
+		source{p.Adapter, map[string]string{weightsName: adapter}}, len(p.Modules), origin,
+	}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", provenanceName, err)
+	}
+	files[provenanceName] = append(data, '\n')
+	var card strings.Builder
+	if text, err := os.ReadFile(filepath.Join(p.Base, cardName)); err == nil {
+		card.Write(text)
+		card.WriteString("\n")
+	}
+	fmt.Fprintf(&card, "## Merged\n\n`linearize merge`, version %s, added a low-rank adapter to the weights of %d modules. `linearize.json` says which files both came from.\n", p.Options.Version, len(p.Modules))
+	files[cardName] = []byte(card.String())
+	return nil
+}
+
+func digest(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
+		return "", fmt.Errorf("digest %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

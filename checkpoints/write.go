@@ -19,6 +19,10 @@ type Output struct {
 	Files   map[string][]byte // other files, by base name
 	Copy    []string          // paths of files to copy byte for byte, under their base names
 
+	// Last are files whose content is asked for when the tensors are written, by base
+	// name: it may be worked out meanwhile.
+	Last map[string]func() ([]byte, error)
+
 	MaxShardSize int64 // bytes of tensors per shard; 0 means DefaultShardSize
 	Overwrite    bool  // replace a folder that is not empty
 }
@@ -70,6 +74,9 @@ func (out *Output) check() error {
 	for _, name := range sortedNames(out.Files) {
 		claim(name)
 	}
+	for _, name := range sortedNames(out.Last) {
+		claim(name)
+	}
 	for _, path := range out.Copy {
 		claim(filepath.Base(path))
 		if stat, err := os.Stat(path); err != nil {
@@ -114,6 +121,13 @@ func (out *Output) fill(tmp string) error {
 		files[indexName] = index
 	}
 	maps.Copy(files, out.Files)
+	for name, content := range out.Last {
+		data, err := content()
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		files[name] = data
+	}
 	for _, name := range sortedNames(files) {
 		if err := os.WriteFile(filepath.Join(tmp, name), files[name], 0o644); err != nil {
 			return err
@@ -144,5 +158,25 @@ func create(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(f), f.Close())
+	return errors.Join(write(&early{f: f}), f.Close())
+}
+
+// early is a file that goes to the disk while it is written, so that little is left to
+// wait for when all of it has to be there.
+type early struct {
+	f           *os.File
+	done, begun int64 // bytes written, and those whose way to the disk has begun
+}
+
+// earlyEvery is how much is begun at a time.
+const earlyEvery = 32 << 20
+
+func (e *early) Write(p []byte) (int, error) {
+	n, err := e.f.Write(p)
+	e.done += int64(n)
+	if e.done-e.begun >= earlyEvery {
+		fsx.BeginSync(e.f, e.begun, e.done-e.begun)
+		e.begun = e.done
+	}
+	return n, err
 }

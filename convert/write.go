@@ -43,17 +43,17 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	if err != nil {
 		return err
 	}
-	digests, err := digest(ctx, folder)
-	if err != nil {
-		return err
-	}
-	provenance, err := p.provenance(digests)
-	if err != nil {
-		return err
-	}
+	digests := digest(ctx, folder)
 	err = checkpoints.Write(p.Output, checkpoints.Output{
 		Config: config, Tensors: sources, Copy: p.files(),
-		Files:        map[string][]byte{cardName: []byte(p.Card), provenanceName: provenance},
+		Files: map[string][]byte{cardName: []byte(p.Card)},
+		Last: map[string]func() ([]byte, error){provenanceName: func() ([]byte, error) {
+			sums, err := digests()
+			if err != nil {
+				return nil, err
+			}
+			return p.provenance(sums)
+		}},
 		MaxShardSize: p.Options.MaxShardSize, Overwrite: p.Options.Overwrite,
 	})
 	if err != nil {
@@ -63,9 +63,9 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	return nil
 }
 
-// digest reads the weight files from end to end, which takes a while; a cancelled
-// ctx does not wait for it.
-func digest(ctx context.Context, folder *pretrained.Folder) (map[string]string, error) {
+// digest begins to read the weight files from end to end, which takes about as long as
+// writing does; a cancelled ctx does not wait for it.
+func digest(ctx context.Context, folder *pretrained.Folder) func() (map[string]string, error) {
 	type result struct {
 		digests map[string]string
 		err     error
@@ -75,11 +75,13 @@ func digest(ctx context.Context, folder *pretrained.Folder) (map[string]string, 
 		digests, err := folder.Digests()
 		done <- result{digests, err}
 	}()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case r := <-done:
-		return r.digests, r.err
+	return func() (map[string]string, error) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case r := <-done:
+			return r.digests, r.err
+		}
 	}
 }
 

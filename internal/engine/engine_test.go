@@ -3,7 +3,6 @@ package engine_test
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +43,7 @@ func TestRefusals(t *testing.T) {
 	for spec, want := range map[string]string{
 		"tpu":     "there is no such engine",
 		"go:fast": "there is no such engine",
+		"xla:":    "there is no such engine",
 		"":        "there is no such engine",
 	} {
 		_, err := engine.Open(spec)
@@ -53,20 +53,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A plugin that cannot be had is an error that says so: nothing is downloaded, and
-// a file that is no library is no panic.
+// A plugin that is not there is an error that says where it was looked for: nothing is downloaded.
 func TestNoPlugin(t *testing.T) {
 	if !slices.Contains(engine.Names(), "xla") {
 		t.Skip("this binary has no engine xla")
 	}
-	broken := filepath.Join(t.TempDir(), "pjrt_c_api_cpu_plugin.so")
-	if err := os.WriteFile(broken, []byte("not a library"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, spec := range []string{"xla:" + broken, "xla:/nowhere/pjrt_c_api_cpu_plugin.so", "xla:quantum"} {
+	dir := t.TempDir()
+	t.Setenv(engine.PluginPathEnv, dir)
+	for spec, want := range map[string]string{
+		"xla":                                   "no plugin found in " + dir,
+		"xla:quantum":                           "no plugin found in " + dir,
+		"xla:/nowhere/pjrt_c_api_cpu_plugin.so": "no such file",
+	} {
 		_, err := engine.Open(spec)
-		if e, ok := errors.AsType[*engine.Error](err); !ok || !strings.Contains(e.Hint(), "PJRT_PLUGIN_LIBRARY_PATH") {
-			t.Errorf("Open(%q) = %v, want an *Error with a hint", spec, err)
+		e, ok := errors.AsType[*engine.Error](err)
+		if !ok || !strings.Contains(e.Error(), want) || !strings.Contains(e.Hint(), engine.PluginPathEnv) {
+			t.Errorf("Open(%q) = %v, want an *Error with %q and a hint", spec, err, want)
 		}
 	}
 }

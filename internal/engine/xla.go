@@ -11,6 +11,9 @@ import (
 )
 
 var newXLA = func(plugin string) (compute.Backend, error) {
+	if _, err := loadLibrary(plugin); err != nil {
+		return nil, err
+	}
 	xla.EnableAutoInstall(false)
 	if strings.Contains(filepath.Base(plugin), "cuda") {
 		// fp32 means fp32: TF32 keeps ten bits of a product.

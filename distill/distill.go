@@ -49,6 +49,7 @@ type Env struct {
 	Notice   func(line string) // told what is left out; nil: nobody
 	Progress func(label string, total int64) Progress
 	Clock    func() time.Time
+	Free     func(dir string) int64 // bytes that the disk of a folder has left; nil: as the system says
 }
 
 // Progress is told how far a stage is. A nil Env.Progress tells nobody.

@@ -49,8 +49,10 @@ type Stage struct {
 	Kind          string        `json:"kind"`
 	Dir           string        `json:"dir"` // below the run folder
 	Steps         int           `json:"steps"`
-	Tokens        int64         `json:"tokens"`            // predicted ones, over all steps
-	Skipped       string        `json:"skipped,omitempty"` // why the run goes past it; steps and tokens are 0 then
+	Tokens        int64         `json:"tokens"`                // predicted ones, over all steps
+	Skipped       string        `json:"skipped,omitempty"`     // why the run goes past it; steps and tokens are 0 then
+	Aligned       []int         `json:"layers,omitempty"`      // of a layerwise stage: those that it aligns
+	CacheBytes    int64         `json:"cache_bytes,omitempty"` // and what its hidden states take on the disk, at most
 	Groups        []Group       `json:"groups"`
 	Set           []Trainable   `json:"-"`
 	Modules       []lora.Module `json:"-"` // adapted ones; nil unless the stage trains lora
@@ -122,8 +124,12 @@ func (p *Plan) planStages(origin map[string]string) error {
 			Dir:    filepath.Join("stages", fmt.Sprintf("%d-%s", i+1, s.Name)),
 			Tokens: int64(s.Steps) * int64(s.BatchSize) * int64(s.GradAccumulation) * int64(r.Data.SeqLen),
 		}
-		var err error
+		err := p.planLayers(&stage)
+		if err != nil {
+			return err
+		}
 		stage.Set, stage.Modules, err = trainSet(p.student, s)
+		stage.Set = p.chosen(&stage, stage.Set)
 		if _, empty := errors.AsType[*emptyError](err); empty && s.Train == "new" && p.student.Linear() {
 			stage.Skipped, stage.Steps, stage.Tokens = addNone(p.student)+": nothing for train: new", 0, 0
 			nothing = cmp.Or(nothing, err)
@@ -133,6 +139,7 @@ func (p *Plan) planStages(origin map[string]string) error {
 		if s.Kind == "align" && !p.student.Linear() {
 			return fmt.Errorf("stage %s: kind align: the student has no linear layer to align", s.Name)
 		}
+		p.planCache(&stage)
 		stage.Groups = groups(p.student, s, stage.Set, origin, earlier)
 		for _, t := range stage.Set {
 			earlier[t.Name] = s.Name

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
@@ -23,7 +25,7 @@ const evalBatch = 8
 // start measures the teacher and the student as converted, unless that is in the
 // record already.
 func (s *session) start(ctx context.Context) error {
-	if s.at.Stage > 0 || s.at.Step > 0 {
+	if s.at.resumed() {
 		if i := s.plan.next(s.at.Stage); i < len(s.plan.Stages) {
 			fmt.Fprintf(s.env.Out, "resuming run %s at stage %s, step %d of %d\n", s.plan.Dir,
 				s.plan.Stages[i].label(), s.at.Step, s.plan.Stages[i].Steps)
@@ -34,6 +36,9 @@ func (s *session) start(ctx context.Context) error {
 	fmt.Fprintf(s.env.Out, "run %s: %s, %d layers, %d of them linear; engine %s\n", s.plan.Dir, m.Family, m.Layers, linear(m), s.env.Engine)
 	if s.held == nil {
 		return nil
+	}
+	if err := s.loadModels(); err != nil {
+		return err
 	}
 	if s.teacher != nil {
 		if err := s.measure(ctx, "teacher", *s.teacher, Event{Stage: converted}); err != nil {
@@ -53,6 +58,9 @@ func (s *session) evaluate(ctx context.Context, stage string, step int, t *train
 	bad, ok := errors.AsType[*eval.NotFiniteError](err)
 	if !ok {
 		return err
+	}
+	if t == nil {
+		return &DivergedError{stage, step, "the student's logits on held-out text"}
 	}
 	b := s.held.Batch(s.held.Start(bad.Window))
 	where, err := t.Diagnose(train.Metrics{}, train.Batch{B: 1, T: s.held.SeqLen(), IDs: b.Inputs, Targets: b.Targets})
@@ -163,6 +171,10 @@ func (p *Plan) Print(out io.Writer) error {
 		}
 		trained, all := s.Parameters()
 		fmt.Fprintf(out, "\nstage %s: %s, %d steps, %d tokens, trains %d of %d parameters\n", s.label(), s.Kind, s.Steps, s.Tokens, trained, all)
+		if s.layerwise() {
+			fmt.Fprintf(out, "layer by layer: %s; hidden states take at most %s on the disk, in %s\n",
+				arch.FormatLayers(s.Aligned), ui.FormatBytes(s.CacheBytes), filepath.Join(p.Dir, cacheName))
+		}
 		if err := s.table().Write(out); err != nil {
 			return err
 		}

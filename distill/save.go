@@ -57,7 +57,7 @@ func (s *session) saveModel(dir string, stage Stage, step int) error {
 			continue
 		}
 		out.Tensors = append(out.Tensors, checkpoints.Source{Name: w.Name, DType: t.DType, Shape: t.Shape, Data: func() ([]byte, error) {
-			data, err := s.params.Float32(w.Name)
+			data, err := s.masters().Float32(w.Name)
 			if err == nil && low {
 				err = mergeInto(data, s.params, module, stage)
 			}

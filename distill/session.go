@@ -43,6 +43,7 @@ type session struct {
 	corpora []*data.Corpus // what the windows are of
 	corpus  *data.Windows
 	held    *data.Windows // nil: no evaluation
+	disk    onDisk        // the masters, as far as no model is loaded
 	log     *metrics.Log
 	sinks   []sink // copies of the log
 	picture plot.Run
@@ -73,8 +74,8 @@ func (p *Plan) open(env Env) (*session, error) {
 	return s, nil
 }
 
-// load loads the models, converts the student if that is still to be done, and puts
-// a saved state back.
+// load opens the student, which it converts if that is still to be done, the saved
+// state and the metrics. The models are loaded when somebody asks for them.
 func (s *session) load(ctx context.Context) (err error) {
 	if err = s.convert(ctx); err != nil {
 		return err
@@ -86,20 +87,14 @@ func (s *session) load(ctx context.Context) (err error) {
 	if s.origin, err = readOrigin(p.Student); err != nil {
 		return err
 	}
-	if s.params, err = nn.LoadParams(s.store, "student", s.studentFolder, p.student, nil); err != nil {
-		return fmt.Errorf("student: %w", err)
-	}
-	s.student = nn.Net{Model: p.student, Weights: s.params}
-	if err = s.loadTeacher(); err != nil {
-		return fmt.Errorf("teacher: %w", err)
-	}
-	if err = s.checkWeights(); err != nil {
+	s.disk.student = s.studentFolder
+	if s.touched, err = s.disk.reopen(p.Dir); err != nil {
 		return err
 	}
-	if err = s.openMetrics(); err != nil {
+	if err = s.sweepLayers(s.at.Stage); err != nil {
 		return err
 	}
-	return s.restore()
+	return s.openMetrics()
 }
 
 // checkWeights refuses to train with weights that are not numbers.
@@ -125,7 +120,7 @@ func (s *session) checkWeights() error {
 
 func (s *session) convert(ctx context.Context) error {
 	c := s.plan.Conversion
-	if c == nil || s.at.Stage > 0 || s.at.Step > 0 {
+	if c == nil || s.at.resumed() {
 		return nil
 	}
 	return c.Write(ctx, nil)
@@ -200,17 +195,6 @@ func sourcesOf(list []recipes.Source) []data.Source {
 // packing is how a recipe's documents fill windows.
 func packing(d recipes.Data) data.Packing { return cmp.Or(data.Packing(d.Packing), data.Concat) }
 
-// restore puts the masters of a saved state back; the moments follow when the
-// stage's trainer is there.
-func (s *session) restore() error {
-	file, _, err := openState(s.plan.Dir)
-	if err != nil || file == nil {
-		return err
-	}
-	s.touched, err = restoreParams(file, s.params)
-	return errors.Join(err, file.Close())
-}
-
 // sampler draws a stage's windows: each stage in an order of its own.
 func (s *session) sampler(stage Stage) (data.Sampler, error) {
 	draw, err := data.NewSampler(s.corpus, s.plan.Recipe.Seed^stream(stage.Name))
@@ -240,11 +224,7 @@ func (s *session) trainer(i int) (*train.Trainer, error) {
 	}
 	setup := train.Setup{
 		Backend: s.backend, Store: s.store, Teacher: s.teacher, Student: s.student, Params: s.params,
-		Objective: objective(stage),
-		Optimizer: train.AdamW{
-			Beta1: stage.Betas[0], Beta2: stage.Betas[1], Eps: stage.Eps,
-			WeightDecay: stage.WeightDecay, ClipNorm: stage.ClipNorm,
-		},
+		Objective: objective(stage), Optimizer: optimizer(stage),
 	}
 	for _, t := range stage.Set {
 		setup.Tensors = append(setup.Tensors, train.Tensor{Name: t.Name, Group: slices.Index(rateGroups, t.Group), Decay: t.Decay})
@@ -255,6 +235,10 @@ func (s *session) trainer(i int) (*train.Trainer, error) {
 		return nil, fmt.Errorf("stage %s: %w", stage.Name, err)
 	}
 	return t, nil
+}
+
+func optimizer(s Stage) train.AdamW {
+	return train.AdamW{Beta1: s.Betas[0], Beta2: s.Betas[1], Eps: s.Eps, WeightDecay: s.WeightDecay, ClipNorm: s.ClipNorm}
 }
 
 func objective(s Stage) train.Objective {
@@ -295,6 +279,7 @@ func (s *session) close() error {
 	for _, x := range s.sinks {
 		errs = append(errs, x.Close())
 	}
+	errs = append(errs, s.disk.close())
 	if s.studentFolder != nil {
 		errs = append(errs, s.studentFolder.Close())
 	}

@@ -15,6 +15,12 @@ import (
 // runStage trains one stage, from where the state left it to its end.
 func (s *session) runStage(ctx context.Context, i int) (err error) {
 	stage := s.plan.Stages[i]
+	if stage.layerwise() {
+		return s.runLayerwise(ctx, i)
+	}
+	if err := s.loadModels(); err != nil {
+		return err
+	}
 	from := 0
 	if i == s.at.Stage {
 		from = s.at.Step
@@ -106,13 +112,19 @@ func (s *session) evaluateSkipped(ctx context.Context, stage Stage, from int, t 
 	return s.evaluate(ctx, stage.label(), from, t)
 }
 
+// rates are the learning rates of a step, one for each of rateGroups, and the factor of
+// the schedule that is in them.
+func (s Stage) rates(step int) (factor float64, rates []float64) {
+	factor = scale(s.Knobs, step, s.Steps)
+	for _, name := range rateGroups {
+		rates = append(rates, factor*s.Rate(name))
+	}
+	return factor, rates
+}
+
 // step runs one optimizer step and refuses to go on from one that is not finite.
 func (s *session) step(stage Stage, step int, draw data.Sampler, t *train.Trainer) (m train.Metrics, rate float64, err error) {
-	factor := scale(stage.Knobs, step, stage.Steps)
-	rates := make([]float64, len(rateGroups))
-	for g, name := range rateGroups {
-		rates[g] = factor * stage.Rate(name)
-	}
+	factor, rates := stage.rates(step)
 	seqLen := s.plan.Recipe.Data.SeqLen
 	starts := draw.Starts(step, stage.BatchSize*stage.GradAccumulation)
 	var batches []train.Batch
@@ -158,7 +170,7 @@ func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Train
 	}
 	event := Event{Event: "save", Stage: stage.label(), Step: stage.Steps, Path: stage.dir(stage.Steps)}
 	at := place{Stage: i + 1}
-	if s.plan.next(i+1) < len(s.plan.Stages) || len(stage.Modules) > 0 {
+	if t == nil || s.plan.next(i+1) < len(s.plan.Stages) || len(stage.Modules) > 0 {
 		t = nil // another stage begins, or the adapters are gone
 	} else {
 		at.Tail = stage.Steps // the stage may be given more
@@ -176,6 +188,11 @@ func (s *session) commit(at place, event Event, t *train.Trainer) error {
 	if err := s.record(event); err != nil {
 		return err
 	}
+	return s.commitState(at, t)
+}
+
+// commitState writes the state of a place, with the metrics up to here.
+func (s *session) commitState(at place, t *train.Trainer) error {
 	size, err := s.log.Sync()
 	if err != nil {
 		return err
@@ -188,7 +205,7 @@ func (s *session) commit(at place, event Event, t *train.Trainer) error {
 	for i, c := range s.corpora {
 		at.Data[i] = describeData(c)
 	}
-	if err := writeState(s.plan.Dir, at, s.touched, s.params, t); err != nil {
+	if err := writeState(s.plan.Dir, at, s.touched, s.masters(), t); err != nil {
 		return err
 	}
 	s.prune()

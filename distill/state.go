@@ -6,12 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
-	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 )
 
@@ -26,6 +23,9 @@ type place struct {
 	Data         [len(dataKeys)]string // what describeData said of the texts
 }
 
+// resumed reports whether a state was there that says so.
+func (p place) resumed() bool { return p.Fingerprint != "" }
+
 // stateFile holds, as one safetensors file that is replaced whole: the fp32
 // masters of every tensor that any stage has trained so far, the optimizer's
 // moments, and the place in its metadata.
@@ -38,7 +38,7 @@ const (
 	secondPrefix = "v/"
 )
 
-func writeState(run string, at place, touched []string, params *nn.Params, t *train.Trainer) error {
+func writeState(run string, at place, touched []string, values masters, t *train.Trainer) error {
 	var sources []checkpoints.Source
 	add := func(name string, shape []int, data func() ([]float32, error)) {
 		sources = append(sources, checkpoints.Source{Name: name, DType: checkpoints.F32, Shape: shape, Data: func() ([]byte, error) {
@@ -50,11 +50,11 @@ func writeState(run string, at place, touched []string, params *nn.Params, t *tr
 		}})
 	}
 	for _, name := range touched {
-		add(paramPrefix+name, params.Variable(name).Shape().Dimensions, func() ([]float32, error) { return params.Float32(name) })
+		add(paramPrefix+name, values.Dimensions(name), func() ([]float32, error) { return values.Float32(name) })
 	}
 	if t != nil {
 		for i, x := range t.Tensors {
-			shape := params.Variable(x.Name).Shape().Dimensions
+			shape := values.Dimensions(x.Name)
 			add(firstPrefix+x.Name, shape, func() ([]float32, error) { first, _, err := t.Moments(i); return first, err })
 			add(secondPrefix+x.Name, shape, func() ([]float32, error) { _, second, err := t.Moments(i); return second, err })
 		}
@@ -97,30 +97,6 @@ func openState(run string) (*checkpoints.File, place, error) {
 		return nil, place{}, errors.Join(fmt.Errorf("%s: metadata: %w", path, err), file.Close())
 	}
 	return file, at, nil
-}
-
-// restoreParams puts the saved masters back; adapters come into being here.
-func restoreParams(file *checkpoints.File, params *nn.Params) (touched []string, err error) {
-	for _, name := range file.Names() {
-		own, ok := strings.CutPrefix(name, paramPrefix)
-		if !ok {
-			continue
-		}
-		t, err := file.Tensor(name)
-		if err != nil {
-			return nil, err
-		}
-		data, err := t.Float32()
-		if err != nil {
-			return nil, err
-		}
-		if err := params.Set(own, t.Shape, data); err != nil {
-			return nil, fmt.Errorf("training state: %w", err)
-		}
-		touched = append(touched, own)
-	}
-	slices.Sort(touched)
-	return touched, nil
 }
 
 func restoreMoments(file *checkpoints.File, t *train.Trainer) error {

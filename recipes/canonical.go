@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -76,6 +77,15 @@ func (r *Recipe) Fingerprint() (string, error) {
 	c.Defaults, c.OutputDir, c.File = Knobs{}, "", ""
 	if c.Data.Packing == "concat" { // as when it is not given
 		c.Data.Packing = ""
+	}
+	c.Stages = slices.Clone(c.Stages)
+	for i := range c.Stages { // likewise
+		if c.Stages[i].Execution == executions[0] {
+			c.Stages[i].Execution = ""
+		}
+		if c.Stages[i].CacheDType == cacheTypes[0] {
+			c.Stages[i].CacheDType = ""
+		}
 	}
 	data, err := json.Marshal(c) // struct order and sorted maps: one spelling
 	if err != nil {

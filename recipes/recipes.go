@@ -104,6 +104,12 @@ type Stage struct {
 	Steps int    `yaml:"steps"`          // optimizer steps, >= 1
 	Knobs `yaml:",inline"`
 
+	// Execution of an alignment is joint (when not given), all layers in every step, or
+	// layerwise, one layer after the other, with nothing but that layer in memory.
+	Execution  string `yaml:"execution,omitempty" json:",omitempty"`
+	Layers     string `yaml:"layers,omitempty" json:",omitempty"`      // layerwise: align these layers alone, as 3-7 or 1,4; all when not given
+	CacheDType string `yaml:"cache_dtype,omitempty" json:",omitempty"` // layerwise: of the hidden states on the disk, f32 (when not given) or bf16
+
 	// LearningRates are the peaks of single groups: new (what the mixer added),
 	// attention (the projections of linearized layers) and rest. See [Stage.Rate].
 	LearningRates map[string]float64 `yaml:"learning_rates,omitempty"`

@@ -30,6 +30,8 @@ var (
 	targets    = []string{"pre_o", "post_o"}
 	schedules  = []string{"cosine", "wsd", "linear", "constant"}
 	packings   = []string{"concat", "documents"}
+	executions = []string{"joint", Layerwise}
+	cacheTypes = []string{"f32", "bf16"}
 	formats    = []string{"csv", "tensorboard"}
 	extensions = []string{".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet"}
 	saves      = []string{"merged", "merged+adapter"}

@@ -35,6 +35,7 @@ func checkStage(at string, s *Stage, t *tree, rp *report) {
 	checkLoss(at+"loss", s, k, t, rp)
 	checkRates(at+"learning_rates", s, rp)
 	checkLoRA(at+"lora", s, t, rp)
+	checkExecution(at, s, t, rp)
 }
 
 // checkSchedule checks the schedule's lengths against the stage's.

@@ -128,7 +128,9 @@ func whole(path string, p part) bool {
 }
 
 // Has reports whether a slot holds all rows of a layer.
-func (c *Cache) Has(s Slot, layer int) bool { return c.m.Parts[s] != nil && c.m.Parts[s].Layer == layer }
+func (c *Cache) Has(s Slot, layer int) bool {
+	return c.m.Parts[s] != nil && c.m.Parts[s].Layer == layer
+}
 
 // Held is how many bytes the cache has on the disk now.
 func Held(dir string) int64 {

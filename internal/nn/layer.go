@@ -91,3 +91,11 @@ func (p *Params) Release() error {
 	}
 	return nil
 }
+
+// Dimensions are a tensor's shape; nil where there is no such tensor.
+func (p *Params) Dimensions(name string) []int {
+	if v := p.Variable(name); v != nil {
+		return v.Shape().Dimensions
+	}
+	return nil
+}

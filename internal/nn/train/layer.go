@@ -28,6 +28,7 @@ func NewBlock(backend compute.Backend, one *arch.Model, target nn.Target) (*Bloc
 	net := nn.Net{Model: one, Weights: b.params}
 	var err error
 	b.exec, err = model.NewExec(backend, b.store, func(_ *model.Scope, x *Node) []*Node {
+		b.store.SetTraining(x.Graph(), true) // else the tensors are constants of the graph, of one layer for ever
 		mixed, next := net.Block(x, target)
 		return []*Node{mixed, next}
 	})

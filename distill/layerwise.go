@@ -1,0 +1,297 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/seed-1411d8c0/linearize/internal/data"
+	"github.com/seed-1411d8c0/linearize/internal/hidden"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/train"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+// layerwise is an alignment that takes one layer at a time. Layers do not influence
+// each other when every one of them is given the teacher's hidden state, so that each
+// can be trained for all steps by itself:
+//
+//	for each layer     the teacher's block runs once over all windows of the stage, from the
+//	                   cached states before it to those behind it and the outputs of its mixer;
+//	                   the student's mixer trains on these for all steps and epochs;
+//	                   what it has become goes to a file
+//	at the end         the files become one saved point, and the curves one record
+//
+// Nothing but the layer at hand is in memory.
+type layerwise struct {
+	*session
+	index   int
+	stage   Stage
+	key     string // of what the layers depend on
+	teacher *pretrained.Folder
+	draw    data.Sampler
+	windows []int       // first tokens of the windows, in the order in which they are first drawn
+	row     map[int]int // and the other way round
+	cache   *hidden.Cache
+
+	blocks   []*train.Block
+	trainers []*layerTrainer
+
+	curves map[int]*curve // of the finished layers
+	taught time.Duration  // spent in the teacher's blocks
+}
+
+// runLayerwise trains a layerwise stage, from the layer where the files left it.
+func (s *session) runLayerwise(ctx context.Context, i int) (err error) {
+	if err := s.unloadModels(); err != nil {
+		return err
+	}
+	if err := s.announce(i, 0); err != nil {
+		return err
+	}
+	w := &layerwise{session: s, index: i, stage: s.plan.Stages[i], curves: map[int]*curve{}}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.open(); err != nil {
+		return err
+	}
+	for _, layer := range w.stage.Aligned {
+		if err := w.run(ctx, layer); err != nil {
+			return err
+		}
+	}
+	if err := w.report(); err != nil {
+		return err
+	}
+	w.free() // an evaluation may need the memory
+	if s.held != nil {
+		s.notice("the evaluation at the end of stage " + w.stage.label() + " has teacher and student in memory; a recipe without data.eval has not")
+		if err := s.loadModels(); err != nil {
+			return err
+		}
+	}
+	if err := s.finish(ctx, i, w.stage, nil); err != nil {
+		return err
+	}
+	// All that the stage has left is in the state now.
+	if s.touched, err = s.disk.reopen(s.plan.Dir); err != nil {
+		return err
+	}
+	return s.sweepLayers(i + 1)
+}
+
+// open finds the stage's windows and the cache, and room for it.
+func (w *layerwise) open() (err error) {
+	if w.key, err = w.fingerprint(); err != nil {
+		return err
+	}
+	if !exists(filepath.Join(w.plan.Dir, stateFile)) { // so that a run goes on from here
+		if err := w.commitState(place{Stage: w.index}, nil); err != nil {
+			return err
+		}
+	}
+	if w.stage.ClipNorm > 0 && len(w.stage.Aligned) > 1 {
+		w.notice(fmt.Sprintf("stage %s: clip_norm bounds the gradient of each layer by itself, where execution: joint bounds that of all together", w.stage.label()))
+	}
+	if w.stage.EvalEvery > 0 {
+		w.notice(fmt.Sprintf("stage %s: execution: layerwise evaluates at the stage's end only, and not every %d steps", w.stage.label(), w.stage.EvalEvery))
+	}
+	if w.teacher, err = pretrained.Open(w.plan.Teacher); err != nil {
+		return fmt.Errorf("teacher: %w", err)
+	}
+	draw, err := w.sampler(w.stage)
+	if err != nil {
+		return err
+	}
+	w.draw = draw.OneCut()
+	w.findWindows()
+	return w.openCache()
+}
+
+// fingerprint is that of the recipe up to this stage: later ones change nothing here.
+func (w *layerwise) fingerprint() (string, error) {
+	r := *w.plan.Recipe
+	r.Stages = slices.Clone(r.Stages[:w.index+1])
+	return r.Fingerprint()
+}
+
+// findWindows numbers the windows that the steps draw, each once.
+func (w *layerwise) findWindows() {
+	w.row = map[int]int{}
+	for step := range w.stage.Steps {
+		if len(w.windows) == w.draw.Epoch() {
+			return // the rest draws them again
+		}
+		for _, start := range w.draw.Starts(step, w.stage.BatchSize*w.stage.GradAccumulation) {
+			if _, seen := w.row[start]; !seen {
+				w.row[start] = len(w.windows)
+				w.windows = append(w.windows, start)
+			}
+		}
+	}
+}
+
+func (w *layerwise) openCache() (err error) {
+	layout := w.stage.layout(w.plan.student, len(w.windows), w.plan.Recipe.Data.SeqLen)
+	dir := filepath.Join(w.plan.Dir, cacheName, w.stage.label())
+	if w.cache, err = hidden.Open(dir, w.key, layout); err != nil {
+		return err
+	}
+	free, known := hidden.Free(dir)
+	if w.env.Free != nil {
+		free, known = w.env.Free(dir), true
+	}
+	if held := hidden.Held(dir); known && free+held < layout.Bytes() {
+		return &hidden.SpaceError{Dir: dir, Want: layout.Bytes(), Free: free + held}
+	}
+	fmt.Fprintf(w.env.Out, "hidden states of %d windows, %s each: %s in %s\n", layout.Rows, layout.DType, ui.FormatBytes(layout.Bytes()), dir)
+	return nil
+}
+
+// run sees one layer through, or finds that this was done.
+func (w *layerwise) run(ctx context.Context, layer int) error {
+	f := w.file(layer)
+	file, step, c, err := f.open()
+	if err != nil {
+		return err
+	}
+	if file == nil || step < w.stage.Steps {
+		if err := w.reach(ctx, layer); err != nil {
+			return errors.Join(err, closeFile(file))
+		}
+		began := w.env.Clock()
+		if err := w.train(ctx, layer, f, file, step, c); err != nil {
+			return err
+		}
+		fmt.Fprintf(w.env.Out, "layer %d: mse %.6g → %.6g, %d steps in %s\n", layer, c.Part[0], c.Part[len(c.Part)-1], w.stage.Steps, w.env.Clock().Sub(began).Round(time.Millisecond))
+		if file, _, c, err = f.open(); err != nil {
+			return err
+		}
+	}
+	w.disk.add(file)
+	for _, name := range f.full {
+		w.touch(name)
+	}
+	w.curves[layer] = c
+	last := len(c.Part) - 1
+	return w.record(Event{
+		Event: "layer", Stage: w.stage.label(), Step: w.stage.Steps, Parts: map[string]float64{partName(layer): c.Part[last]},
+		Tokens: w.tokens(w.stage.Steps), TokensPerSec: speed(w.tokens(1), c.Seconds),
+	})
+}
+
+// file is where a layer's state is kept.
+func (w *layerwise) file(layer int) layerFile {
+	f := layerFile{path: filepath.Join(w.plan.Dir, layersName, w.stage.label(), fmt.Sprintf("layer-%04d.safetensors", layer)), key: w.key}
+	for _, x := range w.plan.trained(w.stage, layer) {
+		f.full = append(f.full, x.full)
+		f.own = append(f.own, x.Name)
+	}
+	return f
+}
+
+// tokens is how many are predicted in so many steps.
+func (w *layerwise) tokens(steps int) int64 {
+	return int64(steps) * int64(w.stage.BatchSize) * int64(w.stage.GradAccumulation) * int64(w.plan.Recipe.Data.SeqLen)
+}
+
+// speed leaves out the first step, which compiles.
+func speed(perStep int64, seconds []float64) float64 {
+	sum := 0.0
+	for _, x := range seconds[min(1, len(seconds)):] {
+		sum += x
+	}
+	if sum == 0 {
+		return 0
+	}
+	return float64(perStep*int64(len(seconds)-1)) / sum
+}
+
+// report turns the layers' curves into the record of one stage.
+func (w *layerwise) report() error {
+	spent := 0.0 // as of a stage that trains all layers in each step
+	for step := range w.stage.Steps {
+		done := step + 1
+		factor, _ := w.stage.rates(step)
+		e := Event{
+			Event: "step", Stage: w.stage.label(), Step: done, Parts: map[string]float64{},
+			LearningRate: factor * w.stage.LearningRate, Tokens: w.tokens(done),
+		}
+		squares := 0.0
+		for _, layer := range w.stage.Aligned {
+			c := w.curves[layer]
+			e.Loss += c.Loss[step]
+			e.Parts[partName(layer)] = c.Part[step]
+			if len(c.Penalty) > 0 {
+				e.Parts[train.Penalty] += c.Penalty[step]
+			}
+			squares += c.Norm[step] * c.Norm[step]
+			if step > 0 {
+				spent += c.Seconds[step]
+			}
+		}
+		e.GradNorm = math.Sqrt(squares)
+		if spent > 0 {
+			e.TokensPerSec = float64(w.tokens(step)) / spent
+		}
+		if done%w.stage.LogEvery == 0 || done == w.stage.Steps {
+			if err := w.record(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func partName(layer int) string { return fmt.Sprintf("mse_%d", layer) }
+
+// free gives back what was compiled, and its memory.
+func (w *layerwise) free() {
+	for _, b := range w.blocks {
+		b.Close()
+	}
+	for _, t := range w.trainers {
+		t.store.Finalize()
+	}
+	w.blocks, w.trainers = nil, nil
+	debug.FreeOSMemory()
+}
+
+func (w *layerwise) close() error {
+	var errs []error
+	w.free()
+	if w.cache != nil {
+		errs = append(errs, w.cache.Close())
+	}
+	if w.teacher != nil {
+		errs = append(errs, w.teacher.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// sweepLayers removes what layerwise stages before the present one have left.
+func (s *session) sweepLayers(at int) error {
+	for _, stage := range s.plan.Stages[:min(at, len(s.plan.Stages))] {
+		for _, name := range []string{cacheName, layersName} {
+			dir := filepath.Join(s.plan.Dir, name)
+			if err := os.RemoveAll(filepath.Join(dir, stage.label())); err != nil {
+				return fmt.Errorf("clean up: %w", err)
+			}
+			_ = os.Remove(dir) // if it is empty now
+		}
+	}
+	return nil
+}
+
+// layerwise reports whether the stage takes one layer at a time.
+func (s Stage) layerwise() bool { return s.Execution == recipes.Layerwise && s.Skipped == "" }
+
+// target is what an alignment compares.
+func (s Stage) target() nn.Target { return objective(s).Target }

@@ -1,0 +1,328 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/hidden"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/train"
+)
+
+// reach makes the cache hold the states before a layer and what the teacher's mixer
+// makes of them, from the nearest layer before it whose states are there.
+func (w *layerwise) reach(ctx context.Context, layer int) error {
+	if w.cache.Has(hidden.Before(layer), layer) && w.cache.Has(hidden.Mixed, layer) {
+		return nil
+	}
+	from := layer
+	for from >= 0 && !w.cache.Has(hidden.Before(from), from) {
+		from--
+	}
+	if from < 0 {
+		if err := w.embed(ctx); err != nil {
+			return err
+		}
+		from = 0
+	}
+	for i := from; i <= layer; i++ {
+		if err := w.advance(ctx, i, i == layer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// embed writes the states before the first layer. The embedding is read row by row.
+func (w *layerwise) embed(ctx context.Context) (err error) {
+	m := w.teacher.Model
+	out, err := w.cache.Write(hidden.Before(0), 0, m.Hidden)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Abort()) }()
+	tokens := w.plan.Recipe.Data.SeqLen
+	positions, err := w.positions(tokens)
+	if err != nil {
+		return err
+	}
+	for _, start := range w.windows {
+		if ctx.Err() != nil {
+			return w.interrupted()
+		}
+		x, err := w.teacher.Rows(m.Embedding(), w.corpus.Batch(start).Inputs)
+		if err != nil {
+			return fmt.Errorf("teacher: %w", err)
+		}
+		if m.EmbeddingScale != 0 {
+			for i := range x {
+				x[i] *= float32(m.EmbeddingScale)
+			}
+		}
+		for i := range positions {
+			x[i] += positions[i]
+		}
+		if err := out.Append(x); err != nil {
+			return err
+		}
+	}
+	return out.Commit()
+}
+
+// positions are the learned ones of the first tokens, if the teacher has such.
+func (w *layerwise) positions(tokens int) ([]float32, error) {
+	if w.teacher.Model.Positions == 0 {
+		return nil, nil
+	}
+	rows := make([]int32, tokens)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return w.teacher.Rows(w.teacher.Model.PositionTable(), rows)
+}
+
+// advance runs the teacher's block i over all windows: the states behind it, unless no
+// layer asks for them, and with mixed what its mixer made.
+func (w *layerwise) advance(ctx context.Context, i int, mixed bool) (err error) {
+	began := w.env.Clock()
+	defer func() { w.taught += w.env.Clock().Sub(began) }()
+	block, err := w.block(i)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, block.Params().Release()) }()
+	var outs [2]*hidden.Writer
+	widths := [2]int{w.stage.target().Width(w.teacher.Model, i), w.teacher.Model.Hidden}
+	for k, slot := range [2]hidden.Slot{hidden.Mixed, hidden.Before(i + 1)} {
+		if k == 0 && !mixed || k == 1 && i == slices.Max(w.stage.Aligned) {
+			continue
+		}
+		layer := i + k // the states behind are those before the next
+		if outs[k], err = w.cache.Write(slot, layer, widths[k]); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, outs[k].Abort()) }()
+	}
+	bar := w.progress(fmt.Sprintf("%s, layer %d: teacher", w.stage.label(), i), int64(len(w.windows)))
+	defer bar.Done()
+	tokens, batch := w.plan.Recipe.Data.SeqLen, w.stage.BatchSize
+	for at := 0; at < len(w.windows); at += batch {
+		if ctx.Err() != nil {
+			return w.interrupted()
+		}
+		var rows []int
+		for r := at; r < at+batch; r++ {
+			rows = append(rows, min(r, len(w.windows)-1)) // the last one again, so that all batches have one shape
+		}
+		x, err := w.cache.Read(hidden.Before(i), rows)
+		if err != nil {
+			return err
+		}
+		var made [2][]float32
+		if made[0], made[1], err = block.Run(x, batch, tokens); err != nil {
+			return fmt.Errorf("teacher, layer %d: %w", i, err)
+		}
+		real := min(batch, len(w.windows)-at)
+		for k, out := range outs {
+			if out == nil {
+				continue
+			}
+			if err := out.Append(made[k][:real*tokens*widths[k]]); err != nil {
+				return err
+			}
+		}
+		bar.Set(int64(at+real), "")
+	}
+	for _, out := range outs {
+		if out == nil {
+			continue
+		}
+		if err := out.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block is the teacher's layer, ready to run.
+func (w *layerwise) block(i int) (b *train.Block, err error) {
+	one := w.teacher.Model.Single(i)
+	at := slices.IndexFunc(w.blocks, func(b *train.Block) bool { return b.Serves(one) })
+	if at < 0 {
+		if b, err = train.NewBlock(w.backend, one, w.stage.target()); err != nil {
+			return nil, err
+		}
+		at, w.blocks = len(w.blocks), append(w.blocks, b)
+	}
+	b = w.blocks[at]
+	return b, w.layerError("teacher", b.Params().LoadLayer(w.teacher.Model, i, nil, w.teacher.Float32))
+}
+
+// layerTrainer is a trainer and what its variables are.
+type layerTrainer struct {
+	*train.Trainer
+	store   *nn.Store
+	teacher nn.Net // of the norm before the mixer
+	norm    *nn.Params
+}
+
+// trainer is a trainer with the layer's tensors as training has left them.
+func (w *layerwise) trainer(layer int) (*layerTrainer, error) {
+	teacher, student := w.teacher.Model.Single(layer), w.plan.student.Single(layer)
+	at := slices.IndexFunc(w.trainers, func(t *layerTrainer) bool {
+		return t.teacher.Model.Same(teacher) && t.Student.Model.Same(student)
+	})
+	if at >= 0 {
+		t := w.trainers[at]
+		return t, errors.Join(w.fill(t.norm, t.Params, layer), t.Restart())
+	}
+	t := &layerTrainer{store: nn.NewStore()}
+	t.norm = nn.NewParams(t.store, "teacher")
+	t.teacher = nn.Net{Model: teacher, Weights: t.norm}
+	params := nn.NewParams(t.store, "student")
+	if err := w.fill(t.norm, params, layer); err != nil {
+		return nil, err
+	}
+	setup := train.Setup{
+		Backend: w.backend, Store: t.store, Teacher: &t.teacher, Student: nn.Net{Model: student, Weights: params}, Params: params,
+		Objective: objective(w.stage), Optimizer: optimizer(w.stage), Cached: true,
+	}
+	setup.Objective.MSE /= float64(linear(w.plan.student)) // as the mean over all layers, whichever are aligned
+	for _, x := range w.plan.trained(w.stage, layer) {
+		setup.Tensors = append(setup.Tensors, train.Tensor{Name: x.Name, Group: slices.Index(rateGroups, x.Group), Decay: x.Decay})
+	}
+	var err error
+	if t.Trainer, err = train.New(setup); err != nil {
+		return nil, fmt.Errorf("stage %s, layer %d: %w", w.stage.Name, layer, err)
+	}
+	w.trainers = append(w.trainers, t)
+	return t, nil
+}
+
+// fill loads the teacher's norm and the student's mixer.
+func (w *layerwise) fill(norm, params *nn.Params, layer int) error {
+	module, _ := w.teacher.Model.NormAt(layer, arch.BeforeAttention)
+	before := func(x arch.Weight) bool { return x.Group == "norm" && strings.HasPrefix(x.Name, module+".") }
+	mixer := func(x arch.Weight) bool { return x.Group == "mixer" || x.Group == "attention" }
+	return errors.Join(
+		w.layerError("teacher", norm.LoadLayer(w.teacher.Model, layer, before, w.teacher.Float32)),
+		w.layerError("student", params.LoadLayer(w.plan.student, layer, mixer, w.disk.Float32)))
+}
+
+// layerError makes weights that are not numbers a divergence before the first step.
+func (w *layerwise) layerError(model string, err error) error {
+	if bad, ok := errors.AsType[*nn.NotFiniteError](err); ok {
+		return &DivergedError{w.stage.label(), 0, model + ", " + bad.Error()}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", model, err)
+	}
+	return nil
+}
+
+// train runs a layer's optimizer steps from the cache and writes its file.
+func (w *layerwise) train(ctx context.Context, layer int, f layerFile, was *checkpoints.File, from int, c *curve) (err error) {
+	t, err := w.trainer(layer)
+	if err == nil && was != nil {
+		err = f.restore(was, t.Trainer)
+	}
+	if err = errors.Join(err, closeFile(was)); err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, t.norm.Release(), t.Params.Release(), t.Release())
+		debug.FreeOSMemory()
+	}()
+	bar := w.progress(fmt.Sprintf("%s, layer %d", w.stage.label(), layer), int64(w.stage.Steps))
+	defer bar.Done()
+	for step := from; step < w.stage.Steps; step++ {
+		began := w.env.Clock()
+		m, err := w.step(t, layer, step)
+		if err != nil {
+			return err
+		}
+		c.Loss, c.Part, c.Norm = append(c.Loss, m.Loss), append(c.Part, m.Parts[0]), append(c.Norm, m.GradNorm)
+		if len(m.Parts) > 1 {
+			c.Penalty = append(c.Penalty, m.Parts[1])
+		}
+		c.Seconds = append(c.Seconds, w.env.Clock().Sub(began).Seconds())
+		done := step + 1
+		bar.Set(int64(done), fmt.Sprintf("mse %.4g, %.0f tokens/s", m.Parts[0], speed(w.tokens(1), c.Seconds)))
+		stop := ctx.Err() != nil
+		if done < w.stage.Steps && (stop || w.stage.SaveEvery > 0 && done%w.stage.SaveEvery == 0) {
+			if err := f.write(done, t.Params, t.Trainer, c); err != nil {
+				return err
+			}
+		}
+		if stop && done < w.stage.Steps {
+			return w.interrupted()
+		}
+	}
+	if at := firstNotFinite(t.Params, f.own); at != "" {
+		return &DivergedError{w.stage.label(), w.stage.Steps, fmt.Sprintf("layer %d: tensor %s is not finite", layer, at)}
+	}
+	return f.write(w.stage.Steps, t.Params, nil, c)
+}
+
+// step runs one optimizer step and refuses to go on from one that is not finite.
+func (w *layerwise) step(t *layerTrainer, layer, step int) (train.Metrics, error) {
+	_, rates := w.stage.rates(step)
+	starts := w.draw.Starts(step, w.stage.BatchSize*w.stage.GradAccumulation)
+	var batches []train.Batch
+	for part := range w.stage.GradAccumulation {
+		own := starts[part*w.stage.BatchSize : (part+1)*w.stage.BatchSize]
+		var rows []int
+		for _, start := range own {
+			rows = append(rows, w.row[start])
+		}
+		x, err := w.cache.Read(hidden.Before(layer), rows)
+		if err != nil {
+			return train.Metrics{}, err
+		}
+		y, err := w.cache.Read(hidden.Mixed, rows)
+		if err != nil {
+			return train.Metrics{}, err
+		}
+		batches = append(batches, train.Batch{
+			B: w.stage.BatchSize, T: w.plan.Recipe.Data.SeqLen, States: &train.States{Hidden: x, Mixed: y},
+			Counted: w.corpus.Batch(own...).Real, // a mixer imitates whoever speaks
+		})
+	}
+	m, err := t.Step(step+1, rates, batches...)
+	if err != nil {
+		return m, fmt.Errorf("stage %s, layer %d: %w", w.stage.label(), layer, err)
+	}
+	if !m.Finite() {
+		return m, &DivergedError{w.stage.label(), step + 1, fmt.Sprintf("layer %d: its alignment loss is %v, the norm of its gradient %v", layer, m.Parts[0], m.GradNorm)}
+	}
+	return m, nil
+}
+
+func firstNotFinite(params *nn.Params, names []string) string {
+	for _, name := range names {
+		data, err := params.Float32(name)
+		if err != nil || slices.ContainsFunc(data, notFinite) {
+			return name
+		}
+	}
+	return ""
+}
+
+// interrupted says where a stage goes on.
+func (w *layerwise) interrupted() error {
+	return &InterruptedError{Run: w.plan.Dir, Stage: w.stage.label(), At: filepath.Join(w.plan.Dir, layersName, w.stage.label())}
+}
+
+func closeFile(f *checkpoints.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}

@@ -1,0 +1,97 @@
+package distill
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/hidden"
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+// planLayers decides which layers a stage aligns one by one, and what that takes on
+// the disk.
+func (p *Plan) planLayers(s *Stage) error {
+	if s.Execution != recipes.Layerwise || !p.student.Linear() {
+		return nil
+	}
+	var wanted []int
+	if s.Stage.Layers != "" {
+		var err error
+		if wanted, err = arch.ParseLayers(s.Stage.Layers); err != nil {
+			return fmt.Errorf("stage %s: layers: %w", s.Name, err)
+		}
+		for _, i := range wanted {
+			if i >= p.student.Layers {
+				return fmt.Errorf("stage %s: layers: got layer %d, and the student has 0 to %d", s.Name, i, p.student.Layers-1)
+			}
+		}
+	}
+	for i := range p.student.Layers {
+		if p.student.Converted(i) && (wanted == nil || slices.Contains(wanted, i)) {
+			s.Aligned = append(s.Aligned, i)
+		}
+	}
+	if len(s.Aligned) == 0 {
+		return fmt.Errorf("stage %s: layers: none of %s is converted", s.Name, s.Stage.Layers)
+	}
+	return nil
+}
+
+// chosen keeps what a stage trains in the layers that it aligns.
+func (p *Plan) chosen(s *Stage, set []Trainable) []Trainable {
+	if s.Execution != recipes.Layerwise {
+		return set
+	}
+	of := map[string]bool{}
+	for _, i := range s.Aligned {
+		for _, w := range p.student.LayerWeights(i) {
+			of[w.Name] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(set), func(t Trainable) bool { return !of[t.Name] })
+}
+
+// planCache says what the hidden states take on the disk, at most: where the steps
+// draw a window again it is there once.
+func (p *Plan) planCache(s *Stage) {
+	if !s.layerwise() {
+		return
+	}
+	draws := s.Steps * s.BatchSize * s.GradAccumulation
+	s.CacheBytes = s.layout(p.student, draws, p.Recipe.Data.SeqLen).Bytes()
+}
+
+// layout is what the stage caches of so many windows.
+func (s Stage) layout(m *arch.Model, windows, seqLen int) hidden.Layout {
+	l := hidden.Layout{Rows: windows, Tokens: seqLen, Hidden: m.Hidden, DType: hidden.F32}
+	if s.CacheDType != "" {
+		l.DType = s.CacheDType
+	}
+	for _, i := range s.Aligned {
+		l.Mixed = max(l.Mixed, s.target().Width(m, i))
+	}
+	return l
+}
+
+// layerTensor is a tensor that a stage trains, by its name in the layer's own model.
+type layerTensor struct {
+	Trainable
+	full string // in the student
+}
+
+// trained lists what a stage trains in a layer.
+func (p *Plan) trained(s Stage, layer int) []layerTensor {
+	own := p.student.Single(layer).LayerWeights(0)
+	var list []layerTensor
+	for k, w := range p.student.LayerWeights(layer) {
+		i := slices.IndexFunc(s.Set, func(t Trainable) bool { return t.Name == w.Name })
+		if i < 0 {
+			continue
+		}
+		x := layerTensor{s.Set[i], w.Name}
+		x.Name = own[k].Name
+		list = append(list, x)
+	}
+	return list
+}

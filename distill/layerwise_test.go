@@ -1,0 +1,323 @@
+package distill_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/hidden"
+	"github.com/seed-1411d8c0/linearize/internal/testdata"
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+// byLayer has two alignments, the second of what the first has left, and nothing that
+// couples the layers.
+const byLayer = `
+seed: 3
+teacher: %s
+student: {mixer: "hedgehog,window=4", keep: "layers:1"}
+data: {train: [{path: text.txt, separator: "|"}], seq_len: 12}
+defaults: {batch_size: 2, betas: [0.9, 0.95], clip_norm: 0, learning_rate: 1e-2}
+stages:
+  - {name: mimic, kind: align, train: new, steps: 5}
+  - {name: align, kind: align, train: new+qkvo, loss: {target: post_o}, steps: 4, grad_accumulation: 2, weight_decay: 0.1}
+`
+
+var layerwise = []string{"stages[0].execution=layerwise", "stages[1].execution=layerwise"}
+
+// steps are the step events of a run.
+func steps(t *testing.T, dir string) []distill.Event {
+	t.Helper()
+	var list []distill.Event
+	for _, e := range losses(t, dir) {
+		if e.Event == "step" {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// near compares the curves of two runs, relatively.
+func near(t *testing.T, got, want []distill.Event, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) || len(want) == 0 {
+		t.Fatalf("got %d steps, want %d", len(got), len(want))
+	}
+	check := func(e distill.Event, what string, got, want float64) {
+		if d := math.Abs(got-want) / math.Abs(want); !(d <= tolerance) && got != want {
+			t.Errorf("%s, step %d: %s is %g, want %g: off by %.2g", e.Stage, e.Step, what, got, want, d)
+		}
+	}
+	for i, w := range want {
+		g := got[i]
+		if g.Stage != w.Stage || g.Step != w.Step || g.LearningRate != w.LearningRate || g.Tokens != w.Tokens || len(g.Parts) != len(w.Parts) {
+			t.Fatalf("got %+v, want %+v", g, w)
+		}
+		check(w, "loss", g.Loss, w.Loss)
+		check(w, "grad_norm", g.GradNorm, w.GradNorm)
+		for name := range w.Parts {
+			check(w, name, g.Parts[name], w.Parts[name])
+		}
+	}
+}
+
+// One layer after the other gives the curves of all together, and the same student.
+func TestLayerwiseIsJoint(t *testing.T) {
+	dir := workshop(t, byLayer)
+	joint, alone := filepath.Join(dir, "joint"), filepath.Join(dir, "alone")
+	if _, _, err := run(t, plan(t, dir, distill.Options{Run: joint}), 0); err != nil {
+		t.Fatal(err)
+	}
+	final, out, err := run(t, plan(t, dir, distill.Options{Run: alone}, layerwise...), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, steps(t, alone), steps(t, joint), 1e-5)
+	for _, stage := range []string{"1-mimic/step-0000005", "2-align/step-0000004"} {
+		closeWeights(t, filepath.Join(alone, "stages", stage), filepath.Join(joint, "stages", stage))
+	}
+	closeWeights(t, final, filepath.Join(joint, "final"))
+	for _, name := range []string{"cache", "layers"} {
+		if _, err := os.Stat(filepath.Join(alone, name)); err == nil {
+			t.Errorf("%s is left", name)
+		}
+	}
+	if !strings.Contains(out, "hidden states of 10 windows, f32 each: ") {
+		t.Errorf("the cache's size is not told:\n%s", out)
+	}
+}
+
+func closeWeights(t *testing.T, gotDir, wantDir string) {
+	t.Helper()
+	got, want := floats(t, gotDir), floats(t, wantDir)
+	for name := range want {
+		for i := range want[name] {
+			if math.Abs(float64(got[name][i]-want[name][i])) > 2e-5 {
+				t.Errorf("%s: tensor %s is %g at %d, want %g", gotDir, name, got[name][i], i, want[name][i])
+				break
+			}
+		}
+	}
+}
+
+func floats(t *testing.T, dir string) map[string][]float32 {
+	t.Helper()
+	folder, err := checkpoints.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	all := map[string][]float32{}
+	for _, name := range folder.Names() {
+		x, err := folder.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all[name], err = x.Float32(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// A layerwise run that was stopped at every report of progress, of the teacher's
+// blocks as of the steps, and saved or not, ends with the bits of one that never was.
+func TestLayerwiseResume(t *testing.T) {
+	if enginetest.Name() != "go" {
+		t.Skip("equal bits are promised for engine go only")
+	}
+	dir := workshop(t, byLayer)
+	whole := filepath.Join(dir, "whole")
+	sets := append([]string{"stages[0].save_every=2"}, layerwise...)
+	want, _, err := run(t, plan(t, dir, distill.Options{Run: whole}, sets...), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuttering := filepath.Join(dir, "stuttering")
+	stops := 0
+	var got string
+	for ; stops < 100; stops++ {
+		got, _, err = run(t, plan(t, dir, distill.Options{Run: stuttering, Resume: stops > 0}, sets...), stops%13+1)
+		if _, ok := errors.AsType[*distill.InterruptedError](err); !ok {
+			break
+		}
+		if stops%5 == 4 { // as of a crash that took what was not flushed
+			spoil(t, stuttering)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stops < 10 {
+		t.Errorf("was stopped %d times only", stops)
+	}
+	sameBits(t, weights(t, got), weights(t, want))
+	a, b := losses(t, stuttering), losses(t, whole)
+	for i := range b {
+		a[i].Time, b[i].Time = time.Time{}, time.Time{}
+		if fmt.Sprint(a[i]) != fmt.Sprint(b[i]) {
+			t.Errorf("event %d:\n got %+v\nwant %+v", i, a[i], b[i])
+		}
+	}
+}
+
+// spoil damages the caches of a run.
+func spoil(t *testing.T, run string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(run, "cache", "*", "*.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(data) > 0 {
+			data[len(data)/2] ^= 0x40
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The switches of families, each layer with its own, and mixers with a penalty or of
+// several kinds.
+func TestLayerwiseFamilies(t *testing.T) {
+	for _, c := range []struct{ family, student string }{
+		{"gemma2", `{mixer: "hedgehog,window=3"}`},             // norms behind the branches, caps, windows in turn
+		{"qwen3", `{mixer: "mamba2"}`},                         // norms of queries and keys
+		{"gpt2", `{mixer: "gla"}`},                             // learned positions, LayerNorm, fused and transposed
+		{"smollm3-lists", `{mixer: "hedgehog,window=3"}`},      // layers without positions
+		{"cohere", `{mixer: "hedgehog,window=3"}`},             // side by side
+		{"granite", `{mixer: "gated-delta"}`},                  // multipliers
+		{"qwen3.5-text", `{mixer: "hedgehog,window=3"}`},       // a hybrid
+		{"qwen3", `{mixer: "mom,memories=3,top_k=2"}`},         // a penalty
+		{"llama3", `{mixer: "mamba2", layer_mixers: {0: gla}}`}, // two shapes
+	} {
+		t.Run(c.family+" "+c.student, func(t *testing.T) {
+			dir := t.TempDir()
+			teacher := filepath.Join(dir, "teacher")
+			if err := os.CopyFS(teacher, os.DirFS(testdata.Family(t, c.family))); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(teacher, "tokenizer.json"), letters(t))
+			write(t, filepath.Join(dir, "text.txt"), strings.Repeat("the quick brown fox jumps over the lazy dog ", 9))
+			write(t, filepath.Join(dir, "recipe.yaml"), fmt.Sprintf(`
+teacher: %s
+student: %s
+data: {train: [{path: text.txt}], seq_len: 24}
+defaults: {batch_size: 2, learning_rate: 1e-3, clip_norm: 0}
+stages:
+  - {name: align, kind: align, train: new+qkv, steps: 4}
+`, teacher, c.student))
+			joint, alone := filepath.Join(dir, "joint"), filepath.Join(dir, "alone")
+			r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := distill.NewPlan(r, distill.Options{Run: joint}); err != nil && strings.Contains(err.Error(), "keep") {
+				t.Skip(err)
+			}
+			if _, _, err := run(t, plan(t, dir, distill.Options{Run: joint}), 0); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := run(t, plan(t, dir, distill.Options{Run: alone}, layerwise[0]), 0); err != nil {
+				t.Fatal(err)
+			}
+			near(t, steps(t, alone), steps(t, joint), 1e-5)
+		})
+	}
+}
+
+// A cache of half the size rounds what the layers see, and little else. Epochs see
+// the same windows again.
+func TestLayerwiseCache(t *testing.T) {
+	dir := workshop(t, byLayer)
+	sets := append([]string{"stages[0].steps=150", "stages[1].steps=1"}, layerwise...)
+	var curves [2][]distill.Event
+	for i, dtype := range []string{"f32", "bf16"} {
+		p := plan(t, dir, distill.Options{Run: filepath.Join(dir, dtype)}, append(sets, "stages[0].cache_dtype="+dtype)...)
+		if want := int64([]int{4, 2}[i] * 300 * 12 * (2*32 + 32)); p.Stages[0].CacheBytes != want {
+			t.Errorf("%s: the plan has a cache of %d bytes, want %d", dtype, p.Stages[0].CacheBytes, want)
+		}
+		_, out, err := run(t, p, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out, "hidden states of 144 windows, "+dtype) { // an epoch
+			t.Errorf("%s: told of the cache:\n%s", dtype, out)
+		}
+		curves[i] = steps(t, filepath.Join(dir, dtype))[:150]
+	}
+	near(t, curves[1], curves[0], 0.02)
+}
+
+// What does not fit on the disk is refused before anything is computed.
+func TestLayerwiseSpace(t *testing.T) {
+	dir := workshop(t, byLayer)
+	p := plan(t, dir, distill.Options{Run: filepath.Join(dir, "run")}, layerwise...)
+	var out bytes.Buffer
+	env := distill.Env{Engine: enginetest.Name(), Out: &out, Clock: time.Now, Free: func(string) int64 { return 46000 }}
+	_, err := p.Run(t.Context(), env)
+	space, ok := errors.AsType[*hidden.SpaceError](err)
+	if !ok || space.Want != 10*12*(32+32+32)*4 || space.Hint() == "" {
+		t.Fatalf("Run() = %v, want a *SpaceError", err)
+	}
+	env.Free = func(string) int64 { return 64000 }
+	if _, err := p.Run(t.Context(), env); err != nil && !strings.Contains(err.Error(), "cache of hidden states") {
+		t.Errorf("Run() with more room = %v", err)
+	}
+}
+
+// Layers alone are the same as among all.
+func TestLayers(t *testing.T) {
+	if enginetest.Name() != "go" {
+		t.Skip("equal bits are promised for engine go only")
+	}
+	dir := workshop(t, byLayer)
+	all, _, err := run(t, plan(t, dir, distill.Options{Run: filepath.Join(dir, "all")}, layerwise...), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, base := weights(t, all), weights(t, filepath.Join(dir, "all", "stages", "0-convert"))
+	for _, layers := range []string{"0", "1-2"} {
+		o := distill.Options{Run: filepath.Join(dir, layers)}
+		p := plan(t, dir, o, append([]string{"stages[0].layers=" + layers, "stages[1].layers=" + layers}, layerwise...)...)
+		final, _, err := run(t, p, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, data := range weights(t, final) {
+			which := want
+			if mine := strings.Contains(name, "layers.0.") == (layers == "0"); !mine {
+				which = base
+			}
+			if !bytes.Equal(data, which[name]) {
+				t.Errorf("layers %s: tensor %s is another", layers, name)
+			}
+		}
+	}
+	for layers, want := range map[string]string{"1": "none of 1 is converted", "0-3": "got layer 3, and the student has 0 to 2"} {
+		r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"), layerwise...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Restrict(layers); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := distill.NewPlan(r, distill.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("layers %s: NewPlan() = %v, want %q", layers, err, want)
+		}
+	}
+}

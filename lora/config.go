@@ -72,6 +72,10 @@ func readConfig(dir string) (adapterConfig, error) {
 	if err != nil {
 		return adapterConfig{}, err
 	}
+	return parseConfig(data)
+}
+
+func parseConfig(data []byte) (adapterConfig, error) {
 	raw, err := checkpoints.ParseConfig(data)
 	if err != nil {
 		return adapterConfig{}, err

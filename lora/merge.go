@@ -28,6 +28,7 @@ type Merge struct {
 
 	Modules    []Merged `json:"modules"`
 	Tensors    int      `json:"tensors"` // of the output
+	Parameters int64    `json:"parameters"`
 	Bytes      int64    `json:"bytes"`
 	PeakMemory int64    `json:"peak_memory"` // estimate, bytes
 }
@@ -63,6 +64,7 @@ func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
 		for _, name := range folder.Names() {
 			info, _ := folder.Folder.Info(name)
 			p.Tensors++
+			p.Parameters += int64(info.Elements())
 			p.Bytes += info.Bytes()
 			p.PeakMemory = max(p.PeakMemory, baseMemory+info.Bytes())
 		}

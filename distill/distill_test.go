@@ -369,14 +369,22 @@ func TestNotANumber(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	o := distill.Options{Run: filepath.Join(dir, "run")}
+	if _, _, err := run(t, plan(t, dir, o), 1); err == nil {
+		t.Fatal("the run was not interrupted")
+	}
 	copy(data[len(data)-4:], []byte{0, 0, 0xc0, 0x7f})
 	if err := os.WriteFile(path, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = run(t, plan(t, dir, distill.Options{Run: filepath.Join(dir, "run")}), 0)
+	_, _, err = run(t, plan(t, dir, o), 0)
 	diverged, ok := errors.AsType[*distill.DivergedError](err)
 	if !ok || !strings.HasPrefix(diverged.Where, "teacher, ") || !strings.Contains(diverged.Where, " is NaN at element ") {
-		t.Errorf("Run() = %v, want a *DivergedError that names the teacher's tensor", err)
+		t.Errorf("Run() on = %v, want a *DivergedError that names the teacher's tensor", err)
+	}
+	o.Run = filepath.Join(dir, "another")
+	if _, _, err = run(t, plan(t, dir, o), 0); err == nil || !strings.Contains(err.Error(), "NaN at element ") {
+		t.Errorf("Run() = %v, want the tensor named before anything is trained", err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -25,7 +24,6 @@ type heat struct {
 	run           *Run
 	first, last   int     // layers
 	lowest, above float64 // log10 of the losses in sight
-	colours       []color.Color
 }
 
 // heatMap finds the range of the run's alignment losses, if it has any.
@@ -49,24 +47,31 @@ func (r *Run) heatMap() (heat, bool) {
 	if h.above-h.lowest < 0.1 {
 		h.above = h.lowest + 0.1
 	}
-	scale := moreland.ExtendedKindlmann()
-	scale.SetMin(0)
-	scale.SetMax(1)
-	h.colours = scale.Palette(256).Colors()
 	return h, true
 }
 
-func (r *Run) alignment(h heat) *plot.Plot {
-	p := r.newPanel("layer")
+func (r *Run) alignment(h heat) panel {
+	p := newPanel("alignment loss of each layer (mean square distance to the teacher)", "layer")
 	p.Add(h)
 	p.Y.Min, p.Y.Max, p.Y.Padding = float64(h.first)-0.5, float64(h.last)+0.5, 0
 	p.Y.Tick.Marker = integers{}
 	return p
 }
 
-func (h heat) colour(log float64) color.Color {
-	at := int((log - h.lowest) / (h.above - h.lowest) * float64(len(h.colours)-1))
-	return h.colours[max(0, min(at, len(h.colours)-1))]
+// scale goes from dark, a small loss, to light, a large one; no two of its colours
+// look alike in grey.
+var scale = []color.NRGBA{
+	{0x1b, 0x0c, 0x41, 0xff}, {0x4a, 0x0c, 0x6b, 0xff}, {0x78, 0x1c, 0x6d, 0xff}, {0xa5, 0x2c, 0x60, 0xff},
+	{0xcf, 0x44, 0x46, 0xff}, {0xed, 0x69, 0x25, 0xff}, {0xfb, 0x9b, 0x06, 0xff}, {0xf7, 0xd1, 0x3d, 0xff}, {0xfc, 0xff, 0xa4, 0xff},
+}
+
+// colour is that of the logarithm of a loss.
+func (h heat) colour(log float64) color.NRGBA {
+	at := min(1, max(0, (log-h.lowest)/(h.above-h.lowest))) * float64(len(scale)-1)
+	i := min(int(at), len(scale)-2)
+	a, b, share := scale[i], scale[i+1], at-float64(i)
+	mix := func(x, y uint8) uint8 { return uint8(math.Round(float64(x)*(1-share) + float64(y)*share)) }
+	return color.NRGBA{mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), 0xff}
 }
 
 // Plot draws the map, and its colours on a bar beside it.
@@ -93,7 +98,7 @@ func (h heat) image(from, to float64) image.Image {
 			colour := h.colour(math.Log10(x))
 			bottom := (h.last - s.layers[i] + 1) * tall
 			for row := bottom - tall; row < bottom; row++ {
-				img.Set(column, row, colour)
+				img.SetNRGBA(column, row, colour)
 			}
 		}
 	}
@@ -119,22 +124,22 @@ func (r *Run) find(step float64) (*stage, *bucket) {
 
 // bar explains the colours, in the margin.
 func (h heat) bar(c draw.Canvas, p *plot.Plot) {
-	const stripes = 128
-	left, right := c.Max.X+10, c.Max.X+20
-	y := func(log float64) vg.Length {
-		return c.Min.Y + (c.Max.Y-c.Min.Y)*vg.Length((log-h.lowest)/(h.above-h.lowest))
+	left, right := c.Max.X+12, c.Max.X+22
+	shades := image.NewNRGBA(image.Rect(0, 0, 8, heatRows))
+	for row := range heatRows {
+		colour := h.colour(h.above - (h.above-h.lowest)*float64(row)/(heatRows-1))
+		for column := range 8 {
+			shades.SetNRGBA(column, row, colour)
+		}
 	}
-	for i := range stripes {
-		from, to := h.lowest+(h.above-h.lowest)*float64(i)/stripes, h.lowest+(h.above-h.lowest)*float64(i+1)/stripes
-		c.FillPolygon(h.colour((from+to)/2), []vg.Point{{X: left, Y: y(from)}, {X: right, Y: y(from)}, {X: right, Y: y(to)}, {X: left, Y: y(to)}})
-	}
-	style := p.X.Tick.Label
-	style.XAlign, style.YAlign, style.Font.Size = draw.XLeft, draw.YCenter, 9
+	c.DrawImage(vg.Rectangle{Min: vg.Point{X: left, Y: c.Min.Y}, Max: vg.Point{X: right, Y: c.Max.Y}}, shades)
+	style := textStyle(9)
+	style.XAlign, style.YAlign = draw.XLeft, draw.YCenter
 	for _, t := range (logTicks{}).Ticks(math.Pow(10, h.lowest), math.Pow(10, h.above)) {
-		at := y(math.Log10(t.Value))
+		at := c.Min.Y + (c.Max.Y-c.Min.Y)*vg.Length((math.Log10(t.Value)-h.lowest)/(h.above-h.lowest))
 		c.StrokeLine2(p.Y.Tick.LineStyle, right, at, right+3, at)
 		c.FillText(style, vg.Point{X: right + 5, Y: at}, fmt.Sprintf("%.2g", t.Value))
 	}
 	style.Rotation, style.XAlign, style.YAlign = math.Pi/2, draw.XCenter, draw.YTop
-	c.FillText(style, vg.Point{X: right + 34, Y: (c.Min.Y + c.Max.Y) / 2}, "alignment loss (mean square)")
+	c.FillText(style, vg.Point{X: right + 38, Y: (c.Min.Y + c.Max.Y) / 2}, "mean square")
 }

@@ -1,13 +1,17 @@
 package plot
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -25,9 +29,16 @@ func stageColour(i int) color.RGBA { return stageColours[i%len(stageColours)] }
 // pale is the colour under a smoothed line.
 func pale(c color.RGBA) color.Color { return color.NRGBA{c.R, c.G, c.B, 0x50} }
 
+// panel is one of the pictures above each other.
+type panel struct {
+	*plot.Plot
+	title string
+	over  map[string]string // what stands behind the names of the stages
+}
+
 // panels are the parts of the picture that the run has something for.
-func (r *Run) panels() []*plot.Plot {
-	var all []*plot.Plot
+func (r *Run) panels() []panel {
+	var all []panel
 	if len(r.evals) > 0 || r.known {
 		all = append(all, r.heldOut())
 	}
@@ -39,7 +50,7 @@ func (r *Run) panels() []*plot.Plot {
 	}
 	for i, p := range all {
 		p.X.Min, p.X.Max, p.X.Padding = 0, r.end(), 0
-		p.X.Tick.Marker = integers{}
+		p.X.Tick.Marker = integers{bare: i < len(all)-1}
 		if i == len(all)-1 {
 			p.X.Label.Text = "optimizer steps, over all stages"
 		}
@@ -47,47 +58,87 @@ func (r *Run) panels() []*plot.Plot {
 	return all
 }
 
-func (r *Run) newPanel(label string) *plot.Plot {
+func newPanel(title, label string) panel {
 	p := plot.New()
 	p.Y.Label.Text, p.Y.Label.Padding = label, vg.Points(4)
-	p.Y.Label.TextStyle.Font.Size, p.X.Label.TextStyle.Font.Size = 11, 11
-	p.Y.Tick.Length, p.X.Tick.Length = 5, 5
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Tick.Length = 5
+		axis.Label.TextStyle.Font.Size, axis.Label.TextStyle.Font.Variant = 10, "Sans"
+		axis.Tick.Label.Font.Size, axis.Tick.Label.Font.Variant = 9.5, "Sans"
+	}
+	return panel{Plot: p, title: title, over: map[string]string{}}
+}
+
+// textStyle is that of the ticks in another size.
+func textStyle(size vg.Length) text.Style {
+	style := plot.New().X.Tick.Label
+	style.Font.Size, style.Font.Variant = size, "Sans"
+	return style
+}
+
+// lines are horizontal ones, and the boundaries of stages.
+func (r *Run) lines() []plot.Plotter {
 	grid := plotter.NewGrid()
 	grid.Vertical.Width = 0
 	grid.Horizontal.Color, grid.Horizontal.Dashes = color.Gray{0xe4}, nil
-	p.Add(grid, boundaries{r})
-	return p
+	return []plot.Plotter{grid, boundaries{r}}
 }
 
 // heldOut shows the student's evaluations with their standard errors, and the
 // teacher's as a line.
-func (r *Run) heldOut() *plot.Plot {
-	p := r.newPanel("held-out loss (nats per token)")
-	bars := errorPoints{}
+func (r *Run) heldOut() panel {
+	p := newPanel("held-out loss", "nats per token")
+	p.Add(r.lines()...)
+	var curves names
+	bars := errorPoints{} // all finite: no call below fails
 	for _, e := range r.evals {
 		bars.XYs = append(bars.XYs, plotter.XY{X: e.step, Y: e.nats})
 		bars.YErrors = append(bars.YErrors, struct{ Low, High float64 }{e.stderr, e.stderr})
 	}
 	if len(r.evals) > 0 {
-		line, points, _ := plotter.NewLinePoints(bars) // fails for what is not finite only, and no such event is kept
+		line, points, _ := plotter.NewLinePoints(bars)
 		errs, _ := plotter.NewYErrorBars(bars)
 		line.Color, points.Color, errs.Color = blue, blue, blue
 		line.Width, errs.Width, errs.CapWidth = 1.5, 1, 5
-		points.Shape, points.Radius = draw.CircleGlyph{}, 2.5
+		points.Shape, points.Radius = draw.CircleGlyph{}, 2
 		p.Add(line, points, errs)
 		last := r.evals[len(r.evals)-1]
-		p.Legend.Add(fmt.Sprintf("student, last %.4f ± %.4f", last.nats, last.stderr), line, points)
+		p.title += fmt.Sprintf(": student %.4f ± %.4f", last.nats, last.stderr)
+		curves = append(curves, name{"student", last.nats, blue})
 	}
 	if r.known {
 		teacher, _ := plotter.NewLine(plotter.XYs{{X: 0, Y: r.teacher}, {X: r.end(), Y: r.teacher}})
 		teacher.Color, teacher.Width, teacher.Dashes = amber, 1.5, []vg.Length{6, 3}
 		p.Add(teacher)
-		p.Legend.Add(fmt.Sprintf("teacher %.4f", r.teacher), teacher)
+		p.title += fmt.Sprintf(", teacher %.4f", r.teacher)
+		curves = append(curves, name{"teacher", r.teacher, amber})
 	}
-	p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = true, -6, -4
-	p.Legend.TextStyle.Font.Size = 10
-	logarithmic(p)
+	p.title = strings.Replace(p.title, "loss,", "loss:", 1)
+	p.Add(curves)
+	logarithmic(p.Plot)
 	return p
+}
+
+// name is that of a curve, written where it ends.
+type name struct {
+	text   string
+	y      float64
+	colour color.Color
+}
+
+type names []name
+
+func (n names) Plot(c draw.Canvas, p *plot.Plot) {
+	style := textStyle(10)
+	style.XAlign, style.YAlign = draw.XLeft, draw.YCenter
+	ordered := slices.SortedFunc(slices.Values(n), func(a, b name) int { return cmp.Compare(a.y, b.y) })
+	least := c.Min.Y // they do not stand on each other
+	for _, x := range ordered {
+		at := max(c.Y(p.Y.Norm(x.y)), least)
+		style.Color = x.colour
+		c.FillText(style, vg.Point{X: c.Max.X + 6, Y: at}, x.text)
+		least = at + 12
+	}
 }
 
 // errorPoints are points with an error of their height.
@@ -96,32 +147,38 @@ type errorPoints struct {
 	plotter.YErrors
 }
 
-// smooth is the weight of the past in a smoothed curve.
-const smooth = 0.95
-
-// training shows what each stage minimises. Stages weigh other things, so that their
-// curves do not go on from one another.
-func (r *Run) training() *plot.Plot {
-	p := r.newPanel("training loss of the stage")
+// training shows what each stage minimises, as a fraction of what it was at the
+// stage's start: stages weigh other things, so that their numbers do not compare.
+func (r *Run) training() panel {
+	p := newPanel("training loss, as a fraction of what it was at the start of the stage", "fraction of the start")
+	p.Add(r.lines()...)
 	for i, s := range r.stages {
 		var raw, mean plotter.XYs
-		sum, weight := 0.0, 0.0
+		// Smoothed over a twentieth of the stage, from the first value on.
+		keep := 1 - 2/float64(max(5, len(s.buckets)/20)+1)
+		first, smooth := 0.0, 0.0
 		for _, b := range s.buckets {
-			sum, weight = smooth*sum+(1-smooth)*b.loss, smooth*weight+1-smooth
-			if x := float64(b.from+b.to) / 2; b.loss > 0 { // a log scale has no place for zero
-				raw, mean = append(raw, plotter.XY{X: x, Y: b.loss}), append(mean, plotter.XY{X: x, Y: sum / weight})
+			if !(b.loss > 0) { // a log scale has no place for zero
+				continue
 			}
+			if raw == nil {
+				first, smooth = b.loss, b.loss
+			}
+			smooth = keep*smooth + (1-keep)*b.loss
+			x := float64(b.from+b.to) / 2
+			raw, mean = append(raw, plotter.XY{X: x, Y: b.loss / first}), append(mean, plotter.XY{X: x, Y: smooth / first})
 		}
-		if len(raw) == 0 {
+		if raw == nil {
 			continue
 		}
-		thin, _ := plotter.NewLine(raw)
+		thin, _ := plotter.NewLine(raw) // fails for what is not finite only, and no such event is kept
 		thin.Color, thin.Width = pale(stageColour(i)), 0.75
 		thick, _ := plotter.NewLine(mean)
 		thick.Color, thick.Width = stageColour(i), 1.5
 		p.Add(thin, thick)
+		p.over[s.label] = fmt.Sprintf(": %.3g → %.3g", first, smooth)
 	}
-	logarithmic(p)
+	logarithmic(p.Plot)
 	return p
 }
 
@@ -131,7 +188,7 @@ func logarithmic(p *plot.Plot) {
 		return
 	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
-	room := math.Pow(p.Y.Max/p.Y.Min, 0.04)
+	room := math.Pow(p.Y.Max/p.Y.Min, 0.05)
 	p.Y.Min, p.Y.Max = p.Y.Min/room, p.Y.Max*room
 	p.Y.Padding = 0
 }
@@ -146,7 +203,7 @@ func (logTicks) Ticks(lowest, highest float64) []plot.Tick {
 	switch {
 	case decades < 0.7:
 		marked = []float64{1, 1.2, 1.5, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9}
-	case decades < 1.3:
+	case decades < 1.1:
 		marked = []float64{1, 1.5, 2, 3, 4, 5, 7}
 	case decades > 3:
 		marked = []float64{1}
@@ -163,22 +220,21 @@ func (logTicks) Ticks(lowest, highest float64) []plot.Tick {
 	return ticks
 }
 
-// integers are ticks at whole numbers, five to ten of them.
-type integers struct{}
+// integers are ticks at whole numbers, at most about ten of them.
+type integers struct{ bare bool } // without labels
 
-func (integers) Ticks(lowest, highest float64) []plot.Tick {
+func (t integers) Ticks(lowest, highest float64) []plot.Tick {
 	every := 1
-	for _, by := 0, []int{2, 5, 10}; (highest-lowest)/float64(every) > 10; {
-		for _, m := range by {
-			if next := every * m; (highest-lowest)/float64(next) <= 10 || m == 10 {
-				every = next
-				break
-			}
-		}
+	for i := 0; (highest-lowest)/float64(every) > 10; i++ { // 1, 2, 5, 10, 20, 50, …
+		every = []int{2, 5, 10}[i%3] * int(math.Pow10(i/3))
 	}
 	var ticks []plot.Tick
 	for x := int(math.Ceil(lowest/float64(every))) * every; float64(x) <= highest; x += every {
-		ticks = append(ticks, plot.Tick{Value: float64(x), Label: strconv.Itoa(x)})
+		label := " " // an empty one makes a minor tick
+		if !t.bare {
+			label = strconv.Itoa(x)
+		}
+		ticks = append(ticks, plot.Tick{Value: float64(x), Label: label})
 	}
 	return ticks
 }

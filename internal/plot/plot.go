@@ -16,8 +16,8 @@ import (
 	"image/color"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -31,7 +31,8 @@ const (
 	width       = 9 * vg.Inch
 	panelHeight = 2.5 * vg.Inch
 	margin      = 12 // points
-	rightMargin = 74 // where the colour bar is
+	rightMargin = 78 // where curves have their names, and the colour bar is
+	headRoom    = 34 // over a panel, for its title and the stages' names
 	dpi         = 110
 )
 
@@ -70,33 +71,44 @@ func (r *Run) Write(dir string) (err error) {
 }
 
 // draw puts the panels one below the other, their axes in line.
-func (r *Run) draw(c draw.Canvas, panels []*plot.Plot) {
+func (r *Run) draw(c draw.Canvas, panels []panel) {
 	c.FillPolygon(color.White, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
-	var rows [][]*plot.Plot
-	for _, p := range panels {
-		rows = append(rows, []*plot.Plot{p})
+	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: rightMargin, PadY: margin}
+	at := func(i int) draw.Canvas { return draw.Crop(tiles.At(c, 0, i), 0, 0, 0, -headRoom) }
+	var left, right vg.Length // the widest that stands beside the data
+	for i, p := range panels {
+		tile := at(i)
+		inner := p.DataCanvas(tile)
+		left, right = max(left, inner.Min.X-tile.Min.X), max(right, tile.Max.X-inner.Max.X)
 	}
-	tiles := draw.Tiles{Rows: len(rows), Cols: 1, PadTop: 2 * margin, PadBottom: margin, PadLeft: margin, PadRight: rightMargin, PadY: margin}
-	for i, at := range plot.Align(rows, tiles, c) {
-		panels[i].Draw(at[0])
-		if i == 0 {
-			r.labelStages(panels[i].DataCanvas(at[0]), panels[i])
-		}
+	for i, p := range panels {
+		tile := at(i)
+		inner := p.DataCanvas(tile)
+		tile = draw.Crop(tile, left-(inner.Min.X-tile.Min.X), (tile.Max.X-inner.Max.X)-right, 0, 0)
+		p.Draw(tile)
+		inner = p.DataCanvas(tile)
+		title := textStyle(11)
+		title.XAlign, title.YAlign = draw.XLeft, draw.YBottom
+		inner.FillText(title, vg.Point{X: inner.Min.X, Y: inner.Max.Y + 19}, p.title)
+		r.overStages(inner, p)
 	}
 }
 
-// labelStages writes the stages' names above their part of the axis; where one has no
-// room its number stands for it.
-func (r *Run) labelStages(c draw.Canvas, p *plot.Plot) {
-	style := p.X.Tick.Label
+// overStages writes what the panel says of each stage over the stage's part of the
+// axis, or the stage's number where there is no room for it.
+func (r *Run) overStages(c draw.Canvas, p panel) {
+	style := textStyle(10)
 	style.XAlign, style.YAlign = draw.XCenter, draw.YBottom
 	for i, s := range r.stages {
 		left, right := c.X(p.X.Norm(s.begin())), c.X(p.X.Norm(s.end()))
-		text := s.label
-		if style.Width(text) > right-left {
-			text = s.label[:1]
+		words := s.label + p.over[s.label]
+		if style.Width(words) > right-left {
+			words = s.label
+		}
+		if style.Width(words) > right-left {
+			words, _, _ = strings.Cut(s.label, "-")
 		}
 		style.Color = stageColour(i)
-		c.FillText(style, vg.Point{X: (left + right) / 2, Y: c.Max.Y + 4}, text)
+		c.FillText(style, vg.Point{X: (left + right) / 2, Y: c.Max.Y + 4}, words)
 	}
 }

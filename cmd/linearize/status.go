@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+)
+
+// watchPeriod is how often --watch looks.
+const watchPeriod = time.Second
+
+func newStatusCmd() *cobra.Command {
+	var watch, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status RUN",
+		Short: "Show how far a run of distill is",
+		Long: `Show how far the run in a folder is: stage and step, speed, losses, what is left,
+the last save and the size on disk. The run may be running, stopped or finished;
+nothing is written.
+
+A run whose files do not fit together ends with exit code 3.`,
+		Args: usage(cobra.ExactArgs(1)),
+		Example: `  linearize status runs/stories
+  linearize status runs/stories --watch`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if watch && asJSON {
+				return usagef("--json is one object, and --watch goes on: want one of them")
+			}
+			if watch {
+				return watchRun(cmd.Context(), cmd.OutOrStdout(), args[0])
+			}
+			st, err := distill.ReadStatus(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = printJSON(cmd, st)
+			} else {
+				err = writeStatus(cmd.OutOrStdout(), st, time.Now())
+			}
+			if err == nil && st.State == distill.Broken {
+				err = invalid(fmt.Errorf("run %s is broken: %s", st.Run, st.Problem))
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "look again every second, until the run is finished or Ctrl-C")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// watchRun shows the status over and over: on a terminal in place, elsewhere when it
+// has changed.
+func watchRun(ctx context.Context, w io.Writer, dir string) error {
+	terminal := ui.IsTerminal(w)
+	tick := time.NewTicker(watchPeriod)
+	defer tick.Stop()
+	var shown string
+	for {
+		st, err := distill.ReadStatus(dir)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		if err := writeStatus(&b, st, time.Now()); err != nil {
+			return err
+		}
+		text := b.String()
+		switch {
+		case terminal:
+			if n := strings.Count(shown, "\n"); n > 0 {
+				fmt.Fprintf(w, "\x1b[%dA\x1b[J", n) // up to where it began, and clear
+			}
+			fmt.Fprint(w, text)
+		case shown == "":
+			fmt.Fprint(w, text)
+		case text != shown:
+			fmt.Fprint(w, "\n"+text)
+		}
+		shown = text
+		if st.State == distill.Finished {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil // Ctrl-C is how a watch ends
+		case <-tick.C:
+		}
+	}
+}
+
+func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-9s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("run", "%s", st.Run)
+	line("state", "%s", stateText(st))
+	if st.Problem != "" {
+		line("problem", "%s", st.Problem)
+	}
+	if st.Steps > 0 {
+		line("stage", "%s, step %d of %d; %d of %d stages are done", st.Stage, st.Step, st.Steps, st.StagesDone, st.Stages)
+		loss := fmt.Sprintf("%.4f in training", st.Loss)
+		if st.TokensPerSec > 0 {
+			loss += fmt.Sprintf(", at %.0f tokens/s", st.TokensPerSec)
+		}
+		line("loss", "%s", loss)
+	} else if st.Problem == "" {
+		line("stage", "none has begun, of %d", st.Stages)
+	}
+	if e := st.Student; e != nil {
+		text := fmt.Sprintf("%.4f ± %.4f nats per token after %s, step %d", e.Nats, e.StdErr, e.Stage, e.Step)
+		if st.Teacher != nil {
+			text += fmt.Sprintf("; teacher %.4f, %+.4f to it", st.Teacher.Nats, e.Nats-st.Teacher.Nats)
+		}
+		line("held out", "%s", text)
+	}
+	if st.RunLeft > 0 {
+		line("left", "%s of the stage, %s of the run at this speed", seconds(st.StageLeft), seconds(st.RunLeft))
+	}
+	if e := st.Save; e != nil {
+		line("save", "%s%s", e.Path, ago(e.Time, now, st.State))
+	} else {
+		line("save", "none yet")
+	}
+	line("on disk", "%s", ui.FormatBytes(st.Bytes))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func stateText(st *distill.Status) string {
+	switch st.State {
+	case distill.Running:
+		text := "running"
+		if st.PID > 0 {
+			text += fmt.Sprintf(", process %d", st.PID)
+			if st.Host != "" {
+				text += " on " + st.Host
+			}
+		}
+		return text
+	case distill.Stopped:
+		if st.Save == nil {
+			return "stopped before its first save; the same command begins again"
+		}
+		return "stopped; the same command goes on from the save"
+	case distill.Finished:
+		return "finished; the model is in final/"
+	default:
+		return string(st.State)
+	}
+}
+
+// ago says when something was, of a run in progress.
+func ago(at, now time.Time, state distill.State) string {
+	switch {
+	case at.IsZero():
+		return ""
+	case state != distill.Running:
+		return ", on " + at.Local().Format("2006-01-02 15:04:05")
+	default:
+		return ", " + now.Sub(at).Round(time.Second).String() + " ago"
+	}
+}
+
+func seconds(s float64) string {
+	return (time.Duration(s * float64(time.Second))).Round(time.Second).String()
+}

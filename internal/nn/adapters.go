@@ -20,7 +20,7 @@ const (
 // ".lora_A.weight" and ".lora_B.weight", applied with the given scale.
 func (p *Params) Adapt(module string, scale float64) { p.adapters[module] = adapter{scale: scale} }
 
-// DropInput gives a module's adapter dropout of its input, in graphs that train. Salt
+// DropInput gives a module's adapter dropout of its input, in [Net.ForTraining]. Salt
 // tells its masks from those of other modules and runs. The masks are those of the
 // last [Params.Redraw].
 func (p *Params) DropInput(module string, rate float64, salt uint64) error {
@@ -69,12 +69,31 @@ func (p *Params) Adapter(g *Graph, module string) (ops.Adapter, bool) {
 	if !ok {
 		return ops.Adapter{}, false
 	}
-	low := ops.Adapter{A: p.Weight(g, module+LoRAA), B: p.Weight(g, module+LoRAB), Scale: a.scale}
-	if a.dropout > 0 && p.store.IsTraining(g) {
-		key := p.store.GetVariable(p.keyPath()).NodeValue(g)
+	return ops.Adapter{A: p.Weight(g, module+LoRAA), B: p.Weight(g, module+LoRAB), Scale: a.scale}, true
+}
+
+// ForTraining is the net as a step of training builds it: mixers in the form that is
+// trained, adapters with their dropout.
+func (n Net) ForTraining() Net {
+	n.Training = true
+	if p, ok := n.Weights.(*Params); ok {
+		n.Weights = dropping{p}
+	}
+	return n
+}
+
+// dropping are parameters whose adapters drop some of their input.
+type dropping struct{ *Params }
+
+var _ ops.Adapted = dropping{}
+
+func (d dropping) Adapter(g *Graph, module string) (ops.Adapter, bool) {
+	low, ok := d.Params.Adapter(g, module)
+	if a := d.adapters[module]; a.dropout > 0 {
+		key := d.store.GetVariable(d.keyPath()).NodeValue(g)
 		low.Drop = func(x *Node) *Node { return ops.Dropout(x, a.dropout, key, a.salt) }
 	}
-	return low, true
+	return low, ok
 }
 
 // keyPath names the variable of the present masks' key; it is no tensor of the model.

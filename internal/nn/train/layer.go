@@ -120,7 +120,7 @@ func (s *States) inputs(batch, tokens int) []any {
 // layerGraph is [Objective.graph] for one layer from its cached states.
 func (o Objective) layerGraph(teacher, student nn.Net, hidden, mixed, weights *Node) (loss *Node, parts []*Node, penalised bool) {
 	var penalties []*Node
-	student.Training = true
+	student = student.ForTraining()
 	student.Penalty = func(term *Node) { penalties = append(penalties, term) }
 	pair := nn.AlignLayer(teacher, student, hidden, mixed, o.Target)
 	part := nn.MSE(pair.Student, pair.Teacher, weights)

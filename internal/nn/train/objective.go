@@ -58,7 +58,7 @@ const Penalty = "penalty"
 // Weights, nil where all tokens are alike, make means of sums over tokens.
 func (o Objective) graph(teacher *nn.Net, student nn.Net, ids, targets, weights *Node) (loss *Node, parts []*Node, penalised bool) {
 	var penalties []*Node
-	student.Training = true
+	student = student.ForTraining()
 	student.Penalty = func(term *Node) { penalties = append(penalties, term) }
 	loss, parts = o.match(teacher, student, ids, targets, weights)
 	return penalise(loss, parts, penalties)

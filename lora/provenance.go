@@ -46,8 +46,10 @@ func (p *Merge) describe(folder *pretrained.Folder, files map[string][]byte) err
 		Modules       int             `json:"modules"`
 		Origin        json.RawMessage `json:"origin,omitempty"` // linearize.json of the base
 	}{
-		1, "linearize merge", p.Options.Version, source{p.Base, base},
-		source{p.Adapter, map[string]string{weightsName: adapter}}, len(p.Modules), origin,
+		1, "linearize merge", p.Options.Version,
+		source{p.Base, base},
+		source{p.Adapter, map[string]string{weightsName: adapter}},
+		len(p.Modules), origin,
 	}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", provenanceName, err)

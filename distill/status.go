@@ -42,6 +42,7 @@ type Status struct {
 	StagesDone int    `json:"stages_done"`
 	Step       int    `json:"step"`
 	Steps      int    `json:"steps"`
+	Layers     int    `json:"layers,omitempty"` // that are done, of a stage that trains them one by one
 
 	Loss         float64   `json:"loss,omitempty"` // of the last step
 	TokensPerSec float64   `json:"tokens_per_second,omitempty"`
@@ -105,11 +106,7 @@ func (st *Status) read() error {
 		return err
 	}
 	st.Stages = len(plan.Stages)
-	last, err := st.scan()
-	if err != nil {
-		return err
-	}
-	file, at, err := openState(st.Run)
+	file, at, err := openState(st.Run) // before the metrics, which only grow
 	if err != nil {
 		return err
 	}
@@ -118,15 +115,16 @@ func (st *Status) read() error {
 		if err := file.Close(); err != nil {
 			return err
 		}
-		if at.MetricsBytes > last.bytes {
-			return fmt.Errorf("%s has %d bytes, want at least the %d of the last save: lines are missing", metricsName, last.bytes, at.MetricsBytes)
-		}
 		if at.Stage > len(plan.Stages) {
 			return fmt.Errorf("%s is after stage %d, and the run has %d", stateFile, at.Stage, len(plan.Stages))
 		}
 	}
-	if !saved {
-		st.Save = nil // what the metrics say of one was not made good
+	last, err := st.scan(at.MetricsBytes)
+	if err != nil {
+		return err
+	}
+	if at.MetricsBytes > last.bytes {
+		return fmt.Errorf("%s has %d bytes, want at least the %d of the last save: lines are missing", metricsName, last.bytes, at.MetricsBytes)
 	}
 	st.place(plan, at, last.event)
 	done := saved && plan.next(at.Stage) == len(plan.Stages)
@@ -145,19 +143,22 @@ func (st *Status) place(plan *Plan, at place, last Event) {
 		case s.Skipped != "":
 		case s.label() == last.Stage:
 			st.Stage, st.Step, st.Steps = last.Stage, last.Step, s.Steps
-			if i < at.Stage {
-				st.Step = s.Steps
+			switch {
+			case i < at.Stage:
+				st.Step, st.Layers = s.Steps, 0
+			case last.Event == "layer":
+				st.Step = 0 // as long as not all layers have had their steps
 			}
-			if perStep := s.Tokens / int64(max(1, s.Steps)); st.TokensPerSec > 0 && st.State == Running {
-				left += perStep * int64(s.Steps-st.Step)
-				st.StageLeft = float64(left) / st.TokensPerSec
-			}
+			left += s.Tokens / int64(max(1, s.Steps)) * int64(s.Steps-st.Step)
+			st.StageLeft = float64(left)
 		case i >= at.Stage:
 			left += s.Tokens
 		}
 	}
-	if st.State == Running && st.TokensPerSec > 0 {
-		st.RunLeft = float64(left) / st.TokensPerSec
+	if st.State == Running && st.TokensPerSec > 0 && st.Layers == 0 { // a layer's speed is not the stage's
+		st.StageLeft, st.RunLeft = st.StageLeft/st.TokensPerSec, float64(left)/st.TokensPerSec
+	} else {
+		st.StageLeft = 0
 	}
 	if st.Stage == "" {
 		st.Stage = last.Stage // before the first
@@ -171,8 +172,9 @@ type scanned struct {
 }
 
 // scan goes through the metrics. Of the steps, which are most of them, it reads the
-// last; a line that is still being written is none.
-func (st *Status) scan() (scanned, error) {
+// last; a line that is still being written is none, and a save beyond what the state
+// knows was not made good.
+func (st *Status) scan(known int64) (scanned, error) {
 	var found scanned
 	path := filepath.Join(st.Run, metricsName)
 	file, err := os.Open(path)
@@ -212,25 +214,36 @@ func (st *Status) scan() (scanned, error) {
 		}
 		switch {
 		case e.Event == "save":
-			st.Save = &e
+			st.Layers = 0
+			if found.bytes <= known {
+				st.Save = &e
+			}
+		case e.Event == "layer":
+			st.Layers++
+			st.TokensPerSec = e.TokensPerSec
 		case e.Event == "eval" && e.Model == "teacher":
 			st.Teacher = &e
 		case e.Event == "eval":
 			st.Student = &e
 		}
 	}
+	other := found.event
+	st.Updated = other.Time
 	if step == nil {
-		st.Updated = found.event.Time
 		return found, nil
 	}
-	other := found.event
 	e, err := parse(step)
 	if err != nil {
 		return found, err
 	}
-	st.Loss, st.TokensPerSec, st.Updated = e.Loss, e.TokensPerSec, e.Time
+	st.Loss = e.Loss
+	if other.Event != "layer" {
+		st.TokensPerSec = e.TokensPerSec
+	}
 	if other.Time.After(e.Time) {
-		found.event, st.Updated = other, other.Time
+		found.event = other
+	} else {
+		st.Updated = e.Time
 	}
 	return found, nil
 }

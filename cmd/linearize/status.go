@@ -108,7 +108,11 @@ func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 		line("problem", "%s", st.Problem)
 	}
 	if st.Steps > 0 {
-		line("stage", "%s, step %d of %d; %d of %d stages are done", st.Stage, st.Step, st.Steps, st.StagesDone, st.Stages)
+		at := fmt.Sprintf("step %d of %d", st.Step, st.Steps)
+		if st.Layers > 0 {
+			at = fmt.Sprintf("%d layers done, each %d steps", st.Layers, st.Steps)
+		}
+		line("stage", "%s, %s; %d of %d stages are done", st.Stage, at, st.StagesDone, st.Stages)
 		loss := fmt.Sprintf("%.4f in training", st.Loss)
 		if st.TokensPerSec > 0 {
 			loss += fmt.Sprintf(", at %.0f tokens/s", st.TokensPerSec)
@@ -173,5 +177,5 @@ func ago(at, now time.Time, state distill.State) string {
 }
 
 func seconds(s float64) string {
-	return (time.Duration(s * float64(time.Second))).Round(time.Second).String()
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
 }

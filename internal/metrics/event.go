@@ -4,12 +4,12 @@ import "time"
 
 // Event is one line of metrics.jsonl.
 type Event struct {
-	Event string    `json:"event"`         // "step", "eval" or "save"
+	Event string    `json:"event"`         // "step", "eval", "save" or, of a stage that trains layer by layer, "layer"
 	Stage string    `json:"stage"`         // "1-mimic"; "0-convert" before the first
 	Step  int       `json:"step"`          // optimizer steps of the stage that are done
 	Time  time.Time `json:"time,omitzero"` // when it happened
 
-	// A step.
+	// A step; of a layer, which comes before the steps that it had, Parts and the tokens.
 	Loss         float64            `json:"loss,omitempty"`
 	Parts        map[string]float64 `json:"parts,omitempty"`     // unweighted: mse_<layer>, kl, ce; weighted: penalty
 	GradNorm     float64            `json:"grad_norm,omitempty"` // before clipping

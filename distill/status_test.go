@@ -1,0 +1,86 @@
+package distill
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
+)
+
+// runFolder is what a run of two stages leaves before its first save.
+func runFolder(t *testing.T, lines ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		recipeName: "seed: 1\n",
+		provenanceName: `{"plan": {"stages": [
+			{"name": "a", "dir": "stages/1-a", "steps": 10, "tokens": 1000},
+			{"name": "b", "dir": "stages/2-b", "steps": 20, "tokens": 4000}]}}`,
+		metricsName: strings.Join(lines, "\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func line(t *testing.T, e Event) string {
+	t.Helper()
+	text, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// What is left is reckoned from the speed while a process is at work; a line that it
+// is writing is none.
+func TestStatusRunning(t *testing.T) {
+	at := func(s int) time.Time { return time.Date(2026, 11, 23, 12, 0, s, 0, time.UTC) }
+	dir := runFolder(t,
+		line(t, Event{Event: "eval", Model: "teacher", Stage: converted, Time: at(0), Nats: 1}),
+		line(t, Event{Event: "step", Stage: "1-a", Step: 1, Time: at(1), Loss: 3}),
+		line(t, Event{Event: "step", Stage: "1-a", Step: 4, Time: at(2), Loss: 2, TokensPerSec: 50}),
+		`{"event":"step","sta`)
+	release, ok := fsx.Hold(dir)
+	if !ok {
+		t.Skip("folders cannot be held here")
+	}
+	defer release()
+	if err := os.WriteFile(filepath.Join(dir, pidName), []byte("12 there\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadStatus(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Teacher, got.Bytes = nil, 0
+	want := &Status{
+		Run: dir, State: Running, PID: 12, Host: "there", Stage: "1-a", Stages: 2, Step: 4, Steps: 10,
+		Loss: 2, TokensPerSec: 50, Updated: at(2), StageLeft: 12, RunLeft: 12 + 80,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// A stage that goes layer by layer has steps only once all layers are done.
+func TestStatusLayers(t *testing.T) {
+	dir := runFolder(t,
+		line(t, Event{Event: "layer", Stage: "1-a", Step: 10, TokensPerSec: 50}),
+		line(t, Event{Event: "layer", Stage: "1-a", Step: 10, TokensPerSec: 60}), "")
+	got, err := ReadStatus(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.State != Stopped || got.Layers != 2 || got.Step != 0 || got.Steps != 10 || got.TokensPerSec != 60 {
+		t.Errorf("status is %+v", got)
+	}
+}

@@ -38,6 +38,9 @@ func run(args []string, stdout io.Writer) error {
 	flags.IntVar(&size.layers, "layers", 15, "layers")
 	flags.IntVar(&size.width, "width", 2048, "hidden size, a multiple of 256")
 	flags.IntVar(&size.vocab, "vocab", 32000, "vocabulary")
+	flags.IntVar(&size.ffn, "ffn", 0, "width of the MLP; four times that of the model when 0")
+	flags.IntVar(&size.headDim, "head-dim", 0, "width of a head; 64 when 0")
+	flags.IntVar(&size.kvHeads, "kv-heads", 0, "heads of keys and values; a quarter of all when 0")
 	bin := flags.String("bin", "", "linearize program; this one's own library calls when empty")
 	dir := flags.String("dir", "", "where to work; a temporary folder when empty")
 	mixer := flags.String("mixer", "mamba2", "what the layers get")
@@ -91,7 +94,8 @@ func measure(work string, size dimensions, bin, mixer, dtype string) (*result, e
 	// Not in this process: Linux counts a parent's memory at the time of the fork as
 	// the child's.
 	maker := exec.Command(self, "-only", "make", "-dir", model,
-		fmt.Sprintf("-layers=%d", size.layers), fmt.Sprintf("-width=%d", size.width), fmt.Sprintf("-vocab=%d", size.vocab))
+		fmt.Sprintf("-layers=%d", size.layers), fmt.Sprintf("-width=%d", size.width), fmt.Sprintf("-vocab=%d", size.vocab),
+		fmt.Sprintf("-ffn=%d", size.ffn), fmt.Sprintf("-head-dim=%d", size.headDim), fmt.Sprintf("-kv-heads=%d", size.kvHeads))
 	if err := runQuietly(maker); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
 
@@ -8,17 +9,18 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
 
-// dimensions size the model: heads of 64, a quarter of them for keys and values, an
-// MLP of four times the width, an untied head.
-type dimensions struct{ layers, width, vocab int }
+// dimensions size the model, whose head is not tied. What is zero is as in a small
+// Llama: heads of 64, a quarter of them for keys and values, an MLP of four times the width.
+type dimensions struct{ layers, width, vocab, ffn, headDim, kvHeads int }
 
 // write streams the model to the disk, one tensor after the other.
 func (d dimensions) write(dir string) error {
+	headDim, kvHeads, ffn := cmp.Or(d.headDim, 64), cmp.Or(d.kvHeads, d.width/256), cmp.Or(d.ffn, 4*d.width)
 	config := checkpoints.NewConfig()
 	for key, value := range map[string]any{
 		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "vocab_size": d.vocab,
-		"hidden_size": d.width, "num_hidden_layers": d.layers, "intermediate_size": 4 * d.width, "head_dim": 64,
-		"num_attention_heads": d.width / 64, "num_key_value_heads": d.width / 256, "torch_dtype": "bfloat16",
+		"hidden_size": d.width, "num_hidden_layers": d.layers, "intermediate_size": ffn, "head_dim": headDim,
+		"num_attention_heads": d.width / headDim, "num_key_value_heads": kvHeads, "torch_dtype": "bfloat16",
 	} {
 		if err := config.Set(key, value); err != nil {
 			return err

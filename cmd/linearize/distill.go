@@ -15,7 +15,7 @@ import (
 func newDistillCmd() *cobra.Command {
 	var o distill.Options
 	var sets []string
-	var engineName string
+	var engineName, layers string
 	var dryRun, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "distill RECIPE",
@@ -36,6 +36,11 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 			r, err := recipes.Load(args[0], sets...)
 			if err != nil {
 				return invalid(err)
+			}
+			if layers != "" {
+				if err := r.Restrict(layers); err != nil {
+					return invalid(err)
+				}
 			}
 			dir, ref, err := findModel(cmd, r.Paths().Teacher)
 			if err != nil {
@@ -64,6 +69,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.Run, "output", "o", "", "run folder (default: the recipe's output_dir)")
 	setFlag(cmd, &sets)
+	f.StringVar(&layers, "layers", "", "align these layers alone, as 3-7 or 1,4; for stages of execution: layerwise")
 	f.BoolVar(&o.Resume, "resume", false, "fail when there is no save to go on from")
 	f.BoolVar(&o.Overwrite, "overwrite", false, "start over in a run folder that holds a run")
 	f.BoolVar(&dryRun, "dry-run", false, "print what would be done and do nothing")

@@ -27,13 +27,13 @@ const evalBatch = 8
 func (s *session) start(ctx context.Context) error {
 	if s.at.resumed() {
 		if i := s.plan.next(s.at.Stage); i < len(s.plan.Stages) {
-			fmt.Fprintf(s.env.Out, "resuming run %s at stage %s, step %d of %d\n", s.plan.Dir,
-				s.plan.Stages[i].label(), s.at.Step, s.plan.Stages[i].Steps)
+			fmt.Fprintf(s.env.Out, "resuming run %s at stage %s, step %d of %d; engine %s\n", s.plan.Dir,
+				s.plan.Stages[i].label(), s.at.Step, s.plan.Stages[i].Steps, s.engineTitle())
 		}
 		return nil
 	}
 	m := s.plan.student
-	fmt.Fprintf(s.env.Out, "run %s: %s, %d layers, %d of them linear; engine %s\n", s.plan.Dir, m.Family, m.Layers, linear(m), s.env.Engine)
+	fmt.Fprintf(s.env.Out, "run %s: %s, %d layers, %d of them linear; engine %s\n", s.plan.Dir, m.Family, m.Layers, linear(m), s.engineTitle())
 	if s.held == nil {
 		return nil
 	}

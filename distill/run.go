@@ -122,16 +122,23 @@ func (s *session) prepare() (place, error) {
 	return s.accept(at)
 }
 
-// describe writes down what the run is, if it is new or has changed, and who is at
-// work in it.
+// describe writes down what the run is and computes with, if it is new or has changed,
+// and who is at work in it.
 func (s *session) describe(at place) error {
 	recipe, err := s.plan.Recipe.YAML()
 	if err != nil {
 		return err
 	}
+	if s.switched != "" {
+		s.notice(s.switched)
+	}
 	path := filepath.Join(s.plan.Dir, recipeName)
-	if was, err := os.ReadFile(path); err != nil || at == (place{}) || !bytes.Equal(was, recipe) {
-		if err := errors.Join(s.plan.describeRun(s.env.Engine), fsx.WriteFile(path, recipe, 0o644)); err != nil {
+	if was, err := os.ReadFile(path); err != nil || at == (place{}) || !bytes.Equal(was, recipe) || s.plan.begunOn() != s.engine {
+		err := s.plan.describeRun(s.engine)
+		if err == nil {
+			err = fsx.WriteFile(path, recipe, 0o644)
+		}
+		if err != nil {
 			return fmt.Errorf("run folder %s: %w", s.plan.Dir, err)
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/data"
-	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
@@ -50,6 +49,9 @@ type session struct {
 	drawn   time.Time // the last time
 	undrawn bool      // pictures have failed
 
+	engine, engineWhy string // what the run computes with, and why if it was to choose
+	switched          string // told when a run goes on with another one
+
 	touched []string             // tensors whose masters differ from the folder's
 	dropped map[string][]float32 // A and B of adapters that are merged, by name
 	evals   []Event
@@ -66,7 +68,7 @@ func (p *Plan) open(env Env) (*session, error) {
 	if err != nil {
 		err = &refusal{err}
 	} else {
-		s.backend, err = engine.Open(env.Engine)
+		err = s.startEngine()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())

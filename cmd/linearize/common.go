@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,12 +17,14 @@ func jsonFlag(cmd *cobra.Command, asJSON *bool) {
 // printJSON writes what --json asks for.
 func printJSON(cmd *cobra.Command, v any) error { return ui.WriteJSON(cmd.OutOrStdout(), v) }
 
+// engineWords are what --engine takes.
+const engineWords = "go, xla, xla:cpu, xla:cuda, xla:/path/of/plugin.so, or auto: xla where a plugin is found"
+
 // engineFlag adds --engine to a command; open it with [engine.Open]. A word that
 // names no engine is a usage error, before any work.
 func engineFlag(cmd *cobra.Command, spec *string) {
-	*spec = engine.Default
-	cmd.Flags().Var((*engineSpec)(spec), "engine",
-		"`engine` that computes: go, xla, xla:cpu, xla:cuda or xla:/path/of/plugin.so")
+	*spec = engine.Auto
+	cmd.Flags().Var((*engineSpec)(spec), "engine", "`engine` that computes: "+engineWords)
 }
 
 type engineSpec string
@@ -32,8 +33,8 @@ func (e *engineSpec) String() string { return string(*e) }
 func (e *engineSpec) Type() string   { return "engine" }
 
 func (e *engineSpec) Set(s string) error {
-	if s != "go" && s != "xla" && !strings.HasPrefix(s, "xla:") {
-		return errors.New("want go, xla, xla:cpu, xla:cuda or xla:/path/of/plugin.so")
+	if !engine.Known(s) {
+		return errors.New("want " + engineWords)
 	}
 	*e = engineSpec(s)
 	return nil

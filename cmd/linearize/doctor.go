@@ -1,39 +1,62 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/internal/hub"
 )
 
 func newDoctorCmd() *cobra.Command {
 	var asJSON bool
+	var bench time.Duration
+	var install string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Report what this machine offers: engines, plugins, processors, memory",
 		Long: `Report what this machine offers: engines, plugins, processors, memory. Every engine
-of this binary is opened once, so that "usable" means that it was. The report is
-meant to be pasted into an issue.`,
+of this binary is opened, and measured: products of 1024×1024 fp32 matrices, and
+training steps of the demo's model. The report is meant to be
+pasted into an issue. An engine that has a plugin and cannot be used is a failure.
+
+--install xla fetches the plugin of XLA that the machine has a use for, with the
+installer of go-xla, into the cache folder; --install xla:cpu or xla:cuda that one.
+Nothing is fetched without it.`,
 		Args: usage(cobra.NoArgs),
+		Example: `  linearize doctor
+  linearize doctor --install xla
+  linearize doctor --bench 0 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r := examine()
-			if asJSON {
-				return printJSON(cmd, r)
+			if install != "" {
+				if asJSON {
+					return usagef("--json is for the report, which --install does not print")
+				}
+				return installPlugin(cmd, install)
 			}
-			return r.write(cmd.OutOrStdout())
+			r := examine(isOffline(cmd))
+			if bench > 0 {
+				if err := r.measure(cmd, bench); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return errors.Join(printJSON(cmd, r), r.broken())
+			}
+			return errors.Join(r.write(cmd.OutOrStdout()), r.broken())
 		},
 	}
+	f := cmd.Flags()
+	f.StringVar(&install, "install", "", "fetch the plugin of `engine`: xla, xla:cpu or xla:cuda")
+	f.DurationVar(&bench, "bench", 5*time.Second, "measure each engine for so long; 0: not at all")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
@@ -44,8 +67,18 @@ type doctorReport struct {
 	Vector    []string       `json:"vector_units"` // of the processor, whether the build uses them or not
 	Memory    int64          `json:"memory_bytes"` // 0: not known
 	Available int64          `json:"memory_available_bytes"`
+	Offline   bool           `json:"offline"`
+	Caches    cacheReport    `json:"caches"`
+	Auto      string         `json:"auto"` // what --engine auto stands for
+	AutoWhy   string         `json:"auto_why"`
 	Engines   []engineReport `json:"engines"`
 	Plugins   pluginReport   `json:"plugins"`
+}
+
+type cacheReport struct {
+	Hub    string `json:"hub"`
+	Tokens string `json:"tokens"`
+	XLA    string `json:"xla"`
 }
 
 type engineReport struct {
@@ -53,107 +86,112 @@ type engineReport struct {
 	Usable      bool   `json:"usable"`
 	Description string `json:"description,omitempty"` // by the engine itself
 	Devices     int    `json:"devices,omitempty"`
+	Plugin      string `json:"plugin,omitempty"`
+	Missing     bool   `json:"missing,omitempty"` // there is no plugin, which is no fault
 	Problem     string `json:"problem,omitempty"`
 	Hint        string `json:"hint,omitempty"`
+
+	Matmul float64 `json:"matmul_gflops,omitempty"`
+	Step   float64 `json:"step_tokens_per_second,omitempty"`
 }
 
 type pluginReport struct {
-	Path  string   `json:"search_path"` // PJRT_PLUGIN_LIBRARY_PATH, or where the engine looks without it
-	Set   bool     `json:"search_path_set"`
-	Found []string `json:"found"` // in the folders that the search path names
+	Path  string          `json:"search_path"` // PJRT_PLUGIN_LIBRARY_PATH, or where the engine looks without it
+	Set   bool            `json:"search_path_set"`
+	Found []engine.Plugin `json:"found"` // in the folders that the search path names
 }
 
-func examine() doctorReport {
+func examine(offline bool) doctorReport {
+	dirs, set := engine.Folders()
 	r := doctorReport{
 		Version: buildVersion(),
 		CPUs:    runtime.GOMAXPROCS(0),
 		Vector:  vectorUnits(),
-		Plugins: findPlugins(),
+		Offline: offline,
+		Caches:  cacheReport{Hub: hub.FromEnv(os.Getenv).Cache, Tokens: data.CacheDir(), XLA: engine.CacheDir()},
+		Plugins: pluginReport{strings.Join(dirs, string(os.PathListSeparator)), set, engine.Plugins()},
 	}
 	r.Memory, r.Available = machineMemory()
-	for _, name := range engine.Names() {
-		r.Engines = append(r.Engines, examineEngine(name))
+	r.Auto, r.AutoWhy = engine.Choose(engine.Auto)
+	names := engine.Names()
+	if i := slices.Index(names, "xla"); i >= 0 && len(r.Plugins.Found) > 0 {
+		names = slices.Delete(names, i, i+1)
+		for _, p := range r.Plugins.Found {
+			names = append(names, "xla:"+p.Name)
+		}
+	}
+	for _, name := range names {
+		r.Engines = append(r.Engines, r.examineEngine(name))
 	}
 	return r
 }
 
-func examineEngine(name string) engineReport {
+func (r *doctorReport) examineEngine(name string) engineReport {
+	e := engineReport{Name: name, Missing: name == "xla"}
+	for _, p := range r.Plugins.Found {
+		if name == "xla:"+p.Name {
+			e.Plugin = p.Path
+		}
+	}
 	b, err := engine.Open(name)
 	if err != nil {
-		r := engineReport{Name: name, Problem: err.Error()}
+		e.Problem = err.Error()
 		if h, ok := errors.AsType[hinter](err); ok {
-			r.Hint = h.Hint()
+			e.Hint = h.Hint()
 		}
-		return r
+		return e
 	}
 	defer b.Finalize()
-	return engineReport{Name: name, Usable: true, Description: b.Description(), Devices: b.NumDevices()}
+	e.Usable, e.Missing, e.Description, e.Devices = true, false, b.Description(), b.NumDevices()
+	return e
 }
 
-// pluginPathEnv is go-xla's: a list of folders; with it, no other is searched.
-const pluginPathEnv = "PJRT_PLUGIN_LIBRARY_PATH"
+// brokenError reports engines that ought to work.
+type brokenError struct{ engines []string }
 
-func findPlugins() pluginReport {
-	path, set := os.LookupEnv(pluginPathEnv)
-	if !set {
-		own := "~/.local/lib/go-xla"
-		if runtime.GOOS == "darwin" {
-			own = "~/Library/Application Support/go-xla"
-		}
-		path = strings.Join([]string{own, "/usr/local/lib/go-xla"}, string(os.PathListSeparator))
-	}
-	r := pluginReport{Path: path, Set: set, Found: []string{}}
-	home, _ := os.UserHomeDir() // without a home, ~ matches nothing
-	for _, dir := range filepath.SplitList(path) {
-		if rest, ok := strings.CutPrefix(dir, "~/"); ok {
-			dir = filepath.Join(home, rest)
-		}
-		found, _ := filepath.Glob(filepath.Join(dir, "pjrt_c_api_*_plugin.*")) // the pattern is good
-		r.Found = append(r.Found, found...)
-	}
-	return r
+func (e *brokenError) Error() string {
+	return fmt.Sprintf("not usable: %s, see above", strings.Join(e.engines, ", "))
 }
 
-func (r doctorReport) write(w io.Writer) error {
-	line := func(key, format string, args ...any) {
-		fmt.Fprintf(w, "%-11s %s\n", key, fmt.Sprintf(format, args...))
-	}
-	line("linearize", "%s", strings.TrimSpace(r.Version.Version+" "+r.Version.Revision))
-	line("go", "%s %s", r.Version.Go, r.Version.Platform)
-	line("simd", "built in: %s; processor: %s", yesNo(r.Version.SIMD), cmp.Or(strings.Join(r.Vector, " "), "none known"))
-	line("cpus", "%d", r.CPUs)
-	memory := "not known"
-	if r.Memory > 0 {
-		memory = ui.FormatBytes(r.Memory) + ", " + ui.FormatBytes(r.Available) + " available"
-	}
-	line("memory", "%s", memory)
+func (r *doctorReport) broken() error {
+	var names []string
 	for _, e := range r.Engines {
-		if e.Usable {
-			line("engine "+e.Name, "usable: %s, %s", e.Description, plural(e.Devices, "device"))
-			continue
-		}
-		line("engine "+e.Name, "not usable: %s", e.Problem)
-		if e.Hint != "" {
-			line("", "hint: %s", e.Hint)
+		if !e.Usable && !e.Missing {
+			names = append(names, "engine "+e.Name)
 		}
 	}
-	how := pluginPathEnv
-	if !r.Plugins.Set {
-		how = pluginPathEnv + " is not set; then also the system's library folders"
+	if names == nil {
+		return nil
 	}
-	line("plugins", "looked for in %s (%s)", r.Plugins.Path, how)
-	for _, f := range r.Plugins.Found {
-		line("", "found %s", f)
-	}
-	if len(r.Plugins.Found) == 0 {
-		line("", "found none there")
-	}
-	return nil
+	return &brokenError{names}
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+func installPlugin(cmd *cobra.Command, spec string) error {
+	name, plugin, _ := strings.Cut(spec, ":")
+	if name != "xla" || plugin != "" && plugin != "cpu" && plugin != "cuda" {
+		return usagef("--install %s: want xla, xla:cpu or xla:cuda", spec)
 	}
-	return strconv.Itoa(n) + " " + noun + "s"
+	if isOffline(cmd) {
+		return usagef("--install %s: it downloads, and --offline or HF_HUB_OFFLINE forbids that", spec)
+	}
+	p, err := engine.Install(cmd.Context(), plugin)
+	if err != nil {
+		return fmt.Errorf("install %s: %w", spec, err)
+	}
+	sum, size, err := checksum(p.Path)
+	if err != nil {
+		return fmt.Errorf("install %s: %w", spec, err)
+	}
+	b, err := engine.Open("xla:" + p.Path)
+	if err != nil {
+		return fmt.Errorf("install %s: %w", spec, err)
+	}
+	defer b.Finalize()
+	version := p.Version
+	if version == "" {
+		version = "of no version in its name"
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "plugin   xla:%s %s\npath     %s\nsize     %d bytes\nsha256   %s\nusable   %s, %s\n",
+		p.Name, version, p.Path, size, sum, b.Description(), plural(b.NumDevices(), "device"))
+	return err
 }

@@ -21,6 +21,12 @@ func offlineFlag(root *cobra.Command) {
 	root.PersistentFlags().Bool(offlineFlagName, false, "make no request: models of the hub come from the cache, or not at all")
 }
 
+// isOffline reports whether the flag or the environment forbids requests.
+func isOffline(cmd *cobra.Command) bool {
+	flag := cmd.Flag(offlineFlagName)
+	return hub.FromEnv(os.Getenv).Offline || flag != nil && flag.Value.String() == "true"
+}
+
 // findModel returns the folder of a model argument: a path, or org/name[@revision] of
 // the Hugging Face hub, which is downloaded unless it is cached. The Ref of a path is
 // zero.
@@ -38,9 +44,7 @@ func find(cmd *cobra.Command, arg string, skipWeights bool) (dir string, ref hub
 	stderr := cmd.ErrOrStderr()
 	bar := downloadBar{w: stderr, label: "download " + arg + " MB"}
 	o := hub.FromEnv(os.Getenv)
-	if flag := cmd.Flag(offlineFlagName); flag != nil && flag.Value.String() == "true" {
-		o.Offline = true
-	}
+	o.Offline = isOffline(cmd)
 	o.SkipWeights, o.Progress, o.UserAgent = skipWeights, bar.set, "linearize/"+buildVersion().Version
 	dir, ref, err = hub.Resolve(cmd.Context(), arg, o)
 	bar.close()

@@ -145,7 +145,7 @@ func TestKeep(t *testing.T) {
 	} {
 		t.Run(tt.keep, func(t *testing.T) {
 			o := distill.Options{Run: filepath.Join(t.TempDir(), "run")}
-			var sets []string
+			sets := []string{"metrics=[csv, tensorboard]"}
 			if tt.keep != "" {
 				sets = append(sets, tt.keep)
 			}
@@ -169,8 +169,20 @@ func TestKeep(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(o.Run, "final", "config.json")); err != nil {
 				t.Error(err)
 			}
+			if rows, lines := countLines(t, filepath.Join(o.Run, "metrics.csv")), countLines(t, filepath.Join(o.Run, "metrics.jsonl")); rows != lines+1 {
+				t.Errorf("metrics.csv has %d lines, want those of the %d of metrics.jsonl and a header", rows, lines)
+			}
 		})
 	}
+}
+
+func countLines(t *testing.T, path string) int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), "\n")
 }
 
 // Who is at work in a folder is named to who comes second.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,13 +74,12 @@ func modulesOf(file *checkpoints.File, c adapterConfig) ([]Low, error) {
 		return nil, errors.New(weightsName + " is empty")
 	}
 	var list []Low
-	for _, x := range all {
-		if err := x.check(file, c); err != nil {
+	for _, module := range slices.Sorted(maps.Keys(all)) {
+		if err := all[module].check(file, c); err != nil {
 			return nil, err
 		}
-		list = append(list, *x)
+		list = append(list, *all[module])
 	}
-	slices.SortFunc(list, func(a, b Low) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
 
@@ -26,11 +29,11 @@ type Merge struct {
 	Family  string       `json:"family"`
 	Options MergeOptions `json:"-"`
 
-	Modules    []Merged `json:"modules"`
-	Tensors    int      `json:"tensors"` // of the output
-	Parameters int64    `json:"parameters"`
-	Bytes      int64    `json:"bytes"`
-	PeakMemory int64    `json:"peak_memory"` // estimate, bytes
+	Modules     []Merged `json:"modules"`
+	Tensors     int      `json:"tensors"` // of the output
+	Bytes       int64    `json:"bytes"`
+	LargestPart int64    `json:"largest_part"` // parameters of the largest layer, or of what stands before or behind them
+	PeakMemory  int64    `json:"peak_memory"`  // of writing; an estimate, bytes
 }
 
 // Merged is a module whose weight changes.
@@ -64,10 +67,10 @@ func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
 		for _, name := range folder.Names() {
 			info, _ := folder.Folder.Info(name)
 			p.Tensors++
-			p.Parameters += int64(info.Elements())
 			p.Bytes += info.Bytes()
 			p.PeakMemory = max(p.PeakMemory, baseMemory+info.Bytes())
 		}
+		p.LargestPart = largestPart(folder.Model)
 		for _, b := range bound {
 			f, err := b.adapter.factors(b.Low) // that they are numbers
 			if err != nil {
@@ -94,6 +97,20 @@ func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
 		}
 		return nil
 	})
+}
+
+// largestPart counts the parameters that running the model a layer at a time has in
+// memory at once.
+func largestPart(m *arch.Model) int64 {
+	parts := map[string]int64{}
+	for _, w := range m.Weights() {
+		part := strconv.Itoa(w.Layer)
+		if w.Layer < 0 {
+			part = w.Group
+		}
+		parts[part] += int64(checkpoints.Info{Shape: w.Shape}.Elements())
+	}
+	return slices.Max(slices.Collect(maps.Values(parts)))
 }
 
 // open calls do with the model folder and the adapter bound to it, while they are open.

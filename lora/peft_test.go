@@ -10,7 +10,6 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
-	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/lora"
@@ -154,23 +153,12 @@ func corrections(t *testing.T, base, dir string) []lora.Correction {
 // logits runs a model with corrections beside its weights.
 func logits(t *testing.T, dir string, low []lora.Correction, ids []int) []float32 {
 	t.Helper()
-	net, store := nntest.Load(t, dir)
-	params := net.Weights.(*nn.Params)
+	folder := open(t, dir)
+	m := infer.Streamed{Backend: enginetest.Open(t), Model: folder.Model, Read: folder.Float32}
 	for _, c := range low {
-		if err := params.Set(c.Module+nn.LoRAA, []int{c.R, c.In}, c.A); err != nil {
-			t.Fatal(err)
-		}
-		if err := params.Set(c.Module+nn.LoRAB, []int{c.Out, c.R}, c.B); err != nil {
-			t.Fatal(err)
-		}
-		params.Adapt(c.Module, c.Scale)
+		m.Low = append(m.Low, infer.Low(c))
 	}
-	d, err := infer.NewDecoder(infer.Model{Backend: enginetest.Open(t), Store: store, Net: net})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Finalize()
-	out, err := d.Forward(ids)
+	out, err := m.Logits(ids)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 // loadedModel is a model folder on an engine, ready to run.
 type loadedModel struct {
 	net     nn.Net
-	params  *nn.Params // of net
 	store   *nn.Store
 	backend compute.Backend
 }
@@ -34,7 +33,7 @@ func loadModel(dir, engineSpec string) (_ *loadedModel, err error) {
 		m.Close()
 		return nil, invalid(fmt.Errorf("load %s: %w", dir, err))
 	}
-	m.net, m.params = nn.Net{Model: folder.Model, Weights: params}, params
+	m.net = nn.Net{Model: folder.Model, Weights: params}
 	return m, nil
 }
 

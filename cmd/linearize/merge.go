@@ -15,22 +15,33 @@ import (
 func newMergeCmd() *cobra.Command {
 	var c mergeCmd
 	cmd := &cobra.Command{
-		Use:   "merge BASE ADAPTER -o DIR",
-		Short: "Write a model folder with a LoRA adapter in its weights",
+		Use:   "merge BASE ADAPTER|STUDENT… -o DIR",
+		Short: "Put a LoRA adapter, or layers that were trained apart, into a model folder",
 		Long: `Add the low-rank corrections of ADAPTER, a folder as PEFT writes it, to the weights
 of BASE, the model folder that they were trained on: a student's or any teacher's.
 The output is laid out as BASE is, with its dtypes; a tensor at a time is in memory.
 
 Printed is max|ΔW| of each module, and by how much the logits of a fixed text of 32
 tokens differ between BASE with ADAPTER beside its weights and the output: what
-merging and rounding cost. For that the whole model is in memory; --no-probe leaves
+merging and rounding cost. For that a layer at a time is in memory; --no-probe leaves
 it out. The last line on stdout is the folder.
 
-A folder that linearize distill saved has its adapter merged already.`,
+A folder that linearize distill saved has its adapter merged already.
+
+Given students instead of an adapter, the output is BASE with the layers that each of
+them was trained in: what linearize distill --layers made on several machines. BASE is
+the student that all began as, the stages/0-convert of any of these runs. Folders that
+differ in anything else, or were trained in one layer, are refused.`,
 		Example: `  linearize merge llama my-adapter -o merged
-  linearize merge org/model my-adapter -o merged --dry-run`,
-		Args: usage(cobra.ExactArgs(2)),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0], args[1]) },
+  linearize merge org/model my-adapter -o merged --dry-run
+  linearize merge low/stages/0-convert low/final high/final -o whole`,
+		Args: usage(cobra.MinimumNArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 2 || isModel(args[1]) {
+				return c.stitch(cmd, args[0], args[1:])
+			}
+			return c.run(cmd, args[0], args[1])
+		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&c.output, "output", "o", "", "folder to write")
@@ -149,8 +160,7 @@ func describeMerge(w io.Writer, p *lora.Merge) error {
 	if err := t.Write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\ncorrects        %d of %d tensors\nwrites          %s\npeak memory     about %s, and %s more for the probe\n",
-		len(p.Modules), p.Tensors, ui.FormatBytes(p.Bytes), ui.FormatBytes(p.PeakMemory), ui.FormatBytes(4*p.Parameters))
+	_, err := fmt.Fprintf(w, "\ncorrects        %d of %d tensors\nwrites          %s\npeak memory     about %s to write, %s for the probe\n",
+		len(p.Modules), p.Tensors, ui.FormatBytes(p.Bytes), ui.FormatBytes(p.PeakMemory), ui.FormatBytes(probeMemory(p.LargestPart)))
 	return err
 }
-

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
-	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/lora"
 )
 
@@ -30,35 +30,34 @@ func comparePredictions(beside, merged []float32) *mergeProbe {
 	return p
 }
 
+// probeMemory is what the probe needs when the largest part of a model that it has in
+// memory at once has so many parameters: as fp32, and the engine's copies of them.
+func probeMemory(parameters int64) int64 { return 64<<20 + 16*parameters }
+
 // logits runs a folder, with corrections beside its weights, on ids that are spread over
-// the vocabulary and the same for every model of its size.
+// the vocabulary and the same for every model of its size. A layer at a time is in memory.
 func (c *mergeCmd) logits(dir string, low []lora.Correction) (_ []float32, err error) {
-	m, err := loadModel(dir, c.engine)
+	folder, err := pretrained.Open(dir)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	defer func() { _ = folder.Close() }() // it was only read
+	backend, err := engine.Open(c.engine)
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close()
+	defer backend.Finalize()
+	s := infer.Streamed{Backend: backend, Model: folder.Model, Read: folder.Float32}
 	for _, x := range low {
-		err := errors.Join(
-			m.params.Set(x.Module+nn.LoRAA, []int{x.R, x.In}, x.A),
-			m.params.Set(x.Module+nn.LoRAB, []int{x.Out, x.R}, x.B))
-		if err != nil {
-			return nil, fmt.Errorf("probe: %w", err)
-		}
-		m.params.Adapt(x.Module, x.Scale)
+		s.Low = append(s.Low, infer.Low(x))
 	}
-	d, err := infer.NewDecoder(infer.Model{Backend: m.backend, Store: m.store, Net: m.net})
-	if err != nil {
-		return nil, err
-	}
-	defer d.Finalize()
 	ids := make([]int, probeTokens)
 	for i := range ids {
-		ids[i] = (2*i + 1) * m.net.Model.Vocab / (2 * probeTokens)
+		ids[i] = (2*i + 1) * folder.Model.Vocab / (2 * probeTokens)
 	}
-	logits, err := d.Forward(ids)
+	logits, err := s.Logits(ids)
 	if err != nil {
-		return nil, fmt.Errorf("probe: %w", err)
+		return nil, invalid(fmt.Errorf("probe %s: %w", dir, err))
 	}
 	return logits, nil
 }

@@ -72,11 +72,19 @@ func TestMoreSteps(t *testing.T) {
 			if diff := cmp.Diff([]string{"stages[1].steps: was 4, is 3"}, changed(t, plan(t, dir, o, "stages[1].steps=3"))); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
+			if stopAfter == 0 { // stopped at once, it is not finished any more
+				if _, _, err := run(t, plan(t, dir, o, "stages[1].steps=6"), 1); err == nil {
+					t.Fatal("the run was not interrupted")
+				}
+				if st, err := distill.ReadStatus(o.Run); err != nil || st.State != distill.Stopped || st.Step != 5 || st.Steps != 6 {
+					t.Errorf("ReadStatus() = %+v, %v", st, err)
+				}
+			}
 			final, out, err := run(t, plan(t, dir, o, "stages[1].steps=6"), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(out, "stage 2-tune has 6 steps instead of 4\n") {
+			if stopAfter > 0 && !strings.Contains(out, "stage 2-tune has 6 steps instead of 4\n") {
 				t.Errorf("the run does not tell of its new length:\n%s", out)
 			}
 			if enginetest.Name() == "go" {

@@ -126,6 +126,9 @@ func (st *Status) read() error {
 	if at.MetricsBytes > last.bytes {
 		return fmt.Errorf("%s has %d bytes, want at least the %d of the last save: lines are missing", metricsName, last.bytes, at.MetricsBytes)
 	}
+	if i := at.Stage - 1; i >= 0 && at.Tail > 0 && at.Tail < plan.Stages[i].Steps { // it was given more since
+		at.Stage, at.Step = i, at.Tail
+	}
 	st.place(plan, at, last.event)
 	done := saved && plan.next(at.Stage) == len(plan.Stages)
 	if done && exists(filepath.Join(st.Run, "final")) && st.State != Running {

@@ -217,7 +217,7 @@ func TestFingerprint(t *testing.T) {
 	}
 	plain := fingerprint()
 	for _, same := range [][]string{
-		{"output_dir=elsewhere"},
+		{"output_dir=elsewhere", "metrics=[csv]", "keep={last: 1}"},
 		{"defaults.learning_rate=1"},
 		{"defaults.floor=0"},
 		{"stages[0].batch_size=8", "student.keep=none", "stages[0].loss.mse=1e3"},

@@ -79,6 +79,9 @@ func (s *Session) Step(ids []int) ([]float32, error) {
 	if s.seen == s.capacity {
 		return nil, fmt.Errorf("token %d does not fit, the session has room for %d", s.seen, s.capacity)
 	}
+	if err := s.d.Net.Model.CheckLength(s.seen + 1); err != nil {
+		return nil, fmt.Errorf("token %d: %w", s.seen, err)
+	}
 	row, err := s.d.checked(ids)
 	if err != nil {
 		return nil, fmt.Errorf("token %d: %w", s.seen, err)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -15,6 +16,8 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 )
@@ -226,5 +229,70 @@ func TestFamiliesCover(t *testing.T) {
 		if !covered[architecture] {
 			t.Errorf("%s has no golden checkpoint in internal/testdata/families", architecture)
 		}
+	}
+}
+
+// Beyond the positions that a model learned there is nothing to look up, in any form.
+func TestPositionsEnd(t *testing.T) {
+	net, store := loadFolder(t, testdata.Family(t, "gpt2"))
+	d, err := infer.NewDecoder(infer.Model{Backend: enginetest.Open(t), Net: net, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Finalize()
+	n := net.Model.Positions
+	long := make([]int, n+1)
+	session, _, err := d.Prefill([][]int{long[:n]}, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	_, stepErr := session.Step(long[:1])
+	_, forwardErr := d.Forward(long)
+	_, _, prefillErr := d.Prefill([][]int{long}, n)
+	for what, err := range map[string]error{"Step": stepErr, "Forward": forwardErr, "Prefill": prefillErr} {
+		if err == nil || !strings.Contains(err.Error(), "got 33 tokens, want at most 32: transformer.wpe.weight ") {
+			t.Errorf("%s of %d tokens = %v, want an error that says how many there are positions for", what, n+1, err)
+		}
+	}
+}
+
+// What an alignment to [nn.PreO] compares is what the output projection is given, also
+// where a gate of the teacher stands between: what [nn.PostO] compares follows from it.
+func TestTargets(t *testing.T) {
+	for _, name := range []string{"llama2", "qwen3.5-text"} {
+		teacher, store := loadFolder(t, testdata.Family(t, name))
+		i := slices.IndexFunc(teacher.Model.Mixers, func(x arch.Mixer) bool { return x.Name == arch.Softmax })
+		student := teacher
+		student.Model = nntest.WithMixers(t, teacher.Model, slices.Repeat([]string{"softmax,window=3"}, teacher.Model.Layers)...)
+		student.Model.Mixers = slices.Replace(slices.Clone(teacher.Model.Mixers), i, i+1, student.Model.Mixers[i])
+		exec, err := model.NewExec(enginetest.Open(t), store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+			var out []*graph.Node
+			for _, target := range []nn.Target{nn.PreO, nn.PostO} {
+				pairs := nn.Align(teacher, student, in[0], target)
+				pair := pairs[slices.IndexFunc(pairs, func(p nn.Aligned) bool { return p.Layer == i })]
+				for _, y := range []*graph.Node{pair.Student, pair.Teacher} {
+					if target == nn.PreO {
+						y = ops.Linear(teacher.Weights, teacher.Model.Attention(i)+".o_proj", y)
+					}
+					out = append(out, y)
+				}
+			}
+			return out
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Call(tensors.FromFlatDataAndDimensions([]int32{5, 4, 3, 2, 1, 0, 1, 2}, 1, 8))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, whose := range []string{"student", "teacher"} {
+			got, want := tensors.MustCopyFlatData[float32](out[k]), tensors.MustCopyFlatData[float32](out[2+k])
+			if off := maxDifference(got, want); !(off <= 1e-6) {
+				t.Errorf("%s: o_proj of what PreO compares of the %s is off by %g from PostO", name, whose, off)
+			}
+		}
+		exec.Finalize()
 	}
 }

@@ -18,11 +18,7 @@ import (
 func (n Net) Block(x *Node, target Target) (mixed, next *Node) {
 	h := n.norm(0, arch.BeforeAttention, x)
 	heads := n.mix(0, h, n.rotations(x))
-	mixed = heads
-	if target == PostO {
-		mixed = n.project(0, h, heads)
-	}
-	return mixed, n.after(0, x, h, heads)
+	return n.compared(0, h, heads, target), n.after(0, x, h, heads)
 }
 
 // AlignLayer is [Align] for one layer, both models being of [arch.Model.Single]: the
@@ -31,10 +27,7 @@ func (n Net) Block(x *Node, target Target) (mixed, next *Node) {
 func AlignLayer(teacher, student Net, x, mixed *Node, target Target) Aligned {
 	h := teacher.norm(0, arch.BeforeAttention, x)
 	got := student.mix(0, h, student.rotations(x))
-	if target == PostO {
-		got = student.project(0, h, got)
-	}
-	return Aligned{Student: got, Teacher: mixed}
+	return Aligned{Student: student.compared(0, h, got, target), Teacher: mixed}
 }
 
 // Width is how many elements per token the output of a model's mixers has that an

@@ -124,7 +124,7 @@ func (n Net) Step(ids *Node, rotations []ops.Rotation, seen *Node, capacity int,
 type Target int
 
 const (
-	// PreO compares the concatenated heads, before o_proj.
+	// PreO compares the concatenated heads, as o_proj is given them.
 	PreO Target = iota
 	// PostO compares what o_proj makes of them, each model's own.
 	PostO
@@ -151,11 +151,7 @@ func Align(teacher, student Net, ids *Node, target Target) []Aligned {
 		want := teacher.mix(i, h, turn)
 		if student.Model.Converted(i) {
 			got := student.mix(i, h, turn)
-			pair := Aligned{Layer: i, Student: got, Teacher: want}
-			if target == PostO {
-				pair.Student, pair.Teacher = student.project(i, h, got), teacher.project(i, h, want)
-			}
-			pairs = append(pairs, pair)
+			pairs = append(pairs, Aligned{i, student.compared(i, h, got, target), teacher.compared(i, h, want, target)})
 		}
 		if i < last {
 			x = teacher.after(i, x, h, want)
@@ -211,6 +207,7 @@ func (n Net) mix(i int, h *Node, turn turning) *Node {
 }
 
 // embed looks the ids up, [B, T] to [B, T, E]; seen is the position of the first, nil: 0.
+// With seen the caller sees to it that a learned table reaches so far.
 func (n Net) embed(ids, seen *Node) *Node {
 	g, m := ids.Graph(), n.Model
 	x := Gather(n.Weights.Weight(g, m.Embedding()), InsertAxes(ConvertDType(ids, dtypes.Int32), -1))
@@ -218,6 +215,9 @@ func (n Net) embed(ids, seen *Node) *Node {
 		x = MulScalar(x, m.EmbeddingScale)
 	}
 	if m.Positions > 0 {
+		if err := m.CheckLength(ids.Shape().Dim(1)); err != nil {
+			panic(err)
+		}
 		positions := Iota(g, shapes.Make(dtypes.Int32, ids.Shape().Dim(1), 1), 0)
 		if seen != nil {
 			positions = Add(positions, seen)
@@ -236,13 +236,25 @@ func (n Net) norm(i int, s arch.Site, x *Node) *Node {
 	return ops.Norm(n.Weights, module, x, n.Model.Norm, n.Model.NormEps)
 }
 
-// project is what a mixer's heads become in the hidden state; h is the mixer's input.
-func (n Net) project(i int, h, heads *Node) *Node {
-	prefix := n.Model.Attention(i) + "."
-	if n.Model.OutputGate && n.Model.Mixers[i].Name == arch.Softmax {
-		heads = Mul(heads, Sigmoid(ops.Linear(n.Weights, prefix+arch.GateProj, h)))
+// gated is what o_proj is given of a mixer's heads; h is the mixer's input.
+func (n Net) gated(i int, h, heads *Node) *Node {
+	if !n.Model.OutputGate || n.Model.Mixers[i].Name != arch.Softmax {
+		return heads
 	}
-	return ops.Linear(n.Weights, prefix+"o_proj", heads)
+	return Mul(heads, Sigmoid(ops.Linear(n.Weights, n.Model.Attention(i)+"."+arch.GateProj, h)))
+}
+
+// project is what a mixer's heads become in the hidden state.
+func (n Net) project(i int, h, heads *Node) *Node {
+	return ops.Linear(n.Weights, n.Model.Attention(i)+".o_proj", n.gated(i, h, heads))
+}
+
+// compared is what an alignment to the target compares of a mixer's heads.
+func (n Net) compared(i int, h, heads *Node, target Target) *Node {
+	if target == PostO {
+		return n.project(i, h, heads)
+	}
+	return n.gated(i, h, heads)
 }
 
 // after finishes a block whose mixer made heads of h: the two branches with the norms

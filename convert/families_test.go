@@ -72,6 +72,28 @@ func TestFamiliesWithTowers(t *testing.T) {
 	}
 }
 
+// A window that the teacher has in some of its layers, too, is no conversion of those.
+func TestWindowOfTheTeacher(t *testing.T) {
+	for _, tt := range []struct {
+		teacher, mixer string
+		converted      int // -1: refused
+	}{
+		{"mistral", "softmax,window=7", -1},
+		{"mistral", "softmax,window=6", 2},
+		{"gemma2", "softmax,window=5", 1},
+	} {
+		plan, err := convert.NewPlan(testdata.Family(t, tt.teacher), filepath.Join(t.TempDir(), "out"), convert.Options{Mixer: tt.mixer})
+		switch {
+		case tt.converted < 0 && (err == nil || !strings.Contains(err.Error(), "it is what the layers have already")):
+			t.Errorf("%s to %s: got error %v", tt.teacher, tt.mixer, err)
+		case tt.converted >= 0 && err != nil:
+			t.Errorf("%s to %s: %v", tt.teacher, tt.mixer, err)
+		case tt.converted >= 0 && plan.Converted() != tt.converted:
+			t.Errorf("%s to %s: %s, want %d", tt.teacher, tt.mixer, plan.Summary(), tt.converted)
+		}
+	}
+}
+
 func logits(t *testing.T, dir string) []float32 {
 	t.Helper()
 	net, store := nntest.Load(t, dir)

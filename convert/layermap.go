@@ -83,8 +83,13 @@ func (x ownMixer) fit(n int, kept []int) error {
 func parseMixer(spec string) (arch.Mixer, error) {
 	mixer, err := arch.ParseMixer(spec)
 	if err == nil && mixer.Equal(arch.SoftmaxMixer()) {
-		others := slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
-		err = &arch.MixerError{Spec: spec, Problem: "it is what the layers have already", Choices: others}
+		err = asBefore(spec)
 	}
 	return mixer, err
+}
+
+// asBefore refuses a mixer that would leave every layer as it is.
+func asBefore(spec string) error {
+	others := slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
+	return &arch.MixerError{Spec: spec, Problem: "it is what the layers have already", Choices: others}
 }

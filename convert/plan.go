@@ -127,7 +127,7 @@ func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
 	var done []string
 	for i, old := range m.Mixers {
 		switch mixer := r.of(i); {
-		case slices.Contains(kept, i):
+		case slices.Contains(kept, i), !m.Converted(i) && mixer.Equal(old): // as a window that the teacher has, too
 			layers = append(layers, Layer{Index: i, Mixer: old})
 		case m.Converted(i):
 			done = append(done, fmt.Sprintf("%d (%s)", i, old))
@@ -140,6 +140,9 @@ func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
 	}
 	if len(done) > 0 {
 		return nil, &KeepError{r.keep.spec, "only softmax layers can be converted; not softmax, and not kept: layer " + strings.Join(done, ", ")}
+	}
+	if len(kept) < m.Layers && !slices.ContainsFunc(layers, func(l Layer) bool { return l.Seeding != "" }) {
+		return nil, asBefore(o.Mixer)
 	}
 	return layers, nil
 }

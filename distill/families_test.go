@@ -84,6 +84,20 @@ func TestForeignStudent(t *testing.T) {
 	}
 }
 
+// Windows of text longer than the positions that a teacher learned are refused by the
+// plan.
+func TestPositionsEnd(t *testing.T) {
+	dir := workshop(t, chain)
+	r, err := recipes.Load(filepath.Join(dir, "recipe.yaml"), "teacher="+testdata.Family(t, "gpt2"), "data.seq_len=33")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = distill.NewPlan(r, distill.Options{Run: filepath.Join(dir, "run")})
+	if err == nil || !strings.Contains(err.Error(), "data.seq_len: got 33 tokens, want at most 32: transformer.wpe.weight") {
+		t.Errorf("NewPlan() = %v", err)
+	}
+}
+
 // letters is a tokenizer.json of the lower-case letters and the space.
 func letters(t *testing.T) string {
 	t.Helper()

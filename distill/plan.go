@@ -220,9 +220,13 @@ func layerMixers(s recipes.Student) []convert.LayerMixer {
 	return all
 }
 
-// reaches refuses windows of text that a mixer's softmax sees whole: its linear
-// branch would have no part in them, and learn nothing.
+// reaches refuses windows of text that have more tokens than the model has positions
+// for, and those that a mixer's softmax sees whole: its linear branch would have no part
+// in them, and learn nothing.
 func reaches(student *arch.Model, seqLen int) error {
+	if err := student.CheckLength(seqLen); err != nil {
+		return fmt.Errorf("data.seq_len: %w", err)
+	}
 	for i, x := range student.Mixers {
 		if w := x.Window(); x.Excludes() && w >= seqLen {
 			return fmt.Errorf("data.seq_len is %d, want more than the window of layer %d (%s): its linear branch would learn nothing", seqLen, i, x)
@@ -231,7 +235,6 @@ func reaches(student *arch.Model, seqLen int) error {
 	return nil
 }
 
-// checkFiles looks for the files of a key.
 // foreignError reports a student whose files are laid out in a way of its family's.
 type foreignError struct{ dir, family, tensor string }
 
@@ -244,6 +247,7 @@ func (e *foreignError) Hint() string {
 	return "convert it first; linearize convert --keep all leaves every layer as it is"
 }
 
+// checkFiles looks for the files of a key.
 func checkFiles(key string, list []recipes.Source) error {
 	for _, s := range list {
 		info, err := os.Stat(s.Path)

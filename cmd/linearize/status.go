@@ -76,10 +76,7 @@ func watchRun(ctx context.Context, w io.Writer, dir string) error {
 		text := b.String()
 		switch {
 		case terminal:
-			if n := strings.Count(shown, "\n"); n > 0 {
-				fmt.Fprintf(w, "\x1b[%dA\x1b[J", n) // up to where it began, and clear
-			}
-			fmt.Fprint(w, text)
+			fmt.Fprint(w, "\x1b[H\x1b[2J"+text) // from the top of an empty screen
 		case shown == "":
 			fmt.Fprint(w, text)
 		case text != shown:
@@ -122,11 +119,10 @@ func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 		line("stage", "none has begun, of %d", st.Stages)
 	}
 	if e := st.Student; e != nil {
-		text := fmt.Sprintf("%.4f ± %.4f nats per token after %s, step %d", e.Nats, e.StdErr, e.Stage, e.Step)
+		line("held out", "%.4f ± %.4f nats per token after %s, step %d", e.Nats, e.StdErr, e.Stage, e.Step)
 		if st.Teacher != nil {
-			text += fmt.Sprintf("; teacher %.4f, %+.4f to it", st.Teacher.Nats, e.Nats-st.Teacher.Nats)
+			line("teacher", "%.4f, %+.4f to it", st.Teacher.Nats, e.Nats-st.Teacher.Nats)
 		}
-		line("held out", "%s", text)
 	}
 	if st.RunLeft > 0 {
 		line("left", "%s of the stage, %s of the run at this speed", seconds(st.StageLeft), seconds(st.RunLeft))

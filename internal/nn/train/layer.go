@@ -19,6 +19,7 @@ type Block struct {
 	params *nn.Params
 	exec   *model.Exec
 	model  *arch.Model
+	builds int // of the graph
 }
 
 // NewBlock is for layers that are built as the one of a model of [arch.Model.Single].
@@ -28,6 +29,7 @@ func NewBlock(backend compute.Backend, one *arch.Model, target nn.Target) (*Bloc
 	net := nn.Net{Model: one, Weights: b.params}
 	var err error
 	b.exec, err = model.NewExec(backend, b.store, func(_ *model.Scope, x *Node) []*Node {
+		b.builds++
 		b.store.SetTraining(x.Graph(), true) // else the tensors are constants of the graph, of one layer for ever
 		mixed, next := net.Block(x, target)
 		return []*Node{mixed, next}

@@ -46,7 +46,9 @@ type layerwise struct {
 	trainers []*layerTrainer
 
 	curves map[int]*curve // of the finished layers
-	taught time.Duration  // spent in the teacher's blocks
+
+	// What this process has spent: in the teacher's blocks, and in steps from the cache.
+	taught, trained time.Duration
 }
 
 // runLayerwise trains a layerwise stage, from the layer where the files left it.
@@ -67,6 +69,7 @@ func (s *session) runLayerwise(ctx context.Context, i int) (err error) {
 			return err
 		}
 	}
+	w.spent()
 	if err := w.report(); err != nil {
 		return err
 	}
@@ -170,6 +173,7 @@ func (w *layerwise) run(ctx context.Context, layer int) error {
 		if err := w.train(ctx, layer, f, file, step, c); err != nil {
 			return err
 		}
+		w.trained += w.env.Clock().Sub(began)
 		fmt.Fprintf(w.env.Out, "layer %d: mse %.6g → %.6g, %d steps in %s\n", layer, c.Part[0], c.Part[len(c.Part)-1], w.stage.Steps, w.env.Clock().Sub(began).Round(time.Millisecond))
 		if file, _, c, err = f.open(); err != nil {
 			return err
@@ -248,6 +252,16 @@ func (w *layerwise) report() error {
 		}
 	}
 	return nil
+}
+
+// spent tells what caching is worth: an epoch that has to make the states takes both.
+func (w *layerwise) spent() {
+	if w.taught == 0 {
+		return
+	}
+	epochs := float64(w.stage.Steps*w.stage.BatchSize*w.stage.GradAccumulation) / float64(len(w.windows))
+	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps, %.3g epochs from the cache, %s\n",
+		w.taught.Round(time.Millisecond), epochs, w.trained.Round(time.Millisecond))
 }
 
 func partName(layer int) string { return fmt.Sprintf("mse_%d", layer) }

@@ -10,7 +10,7 @@
 //
 // # Limits
 //
-// One device. Frozen tensors take no part in the backward pass.
+// Frozen tensors take no part in the backward pass.
 package train
 
 import (
@@ -48,6 +48,8 @@ type Setup struct {
 
 	Objective Objective
 	Optimizer AdamW
+
+	Devices *Devices // nil: the backend's first
 }
 
 // Batch is B windows of T tokens, row by row.
@@ -114,6 +116,9 @@ func New(s Setup) (*Trainer, error) {
 	if t.apply, err = model.NewExec(s.Backend, s.Store, t.applyGraph); err != nil {
 		return nil, fmt.Errorf("build step: %w", err)
 	}
+	t.fused = t.Devices.spread(t.fused, 1, 3)
+	t.accumulate = t.Devices.spread(t.accumulate, 1, 3)
+	t.apply = t.Devices.spread(t.apply, 2, 2)
 	return t, nil
 }
 
@@ -131,7 +136,7 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 		if err := t.Params.Redraw(number, 0); err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
-		out, err := t.fused.Exec(append([]any{control}, batches[0].inputs(weight)...)...)
+		out, err := t.Devices.call(t.fused, 1, append([]any{control}, batches[0].inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
@@ -146,7 +151,7 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 		if err := t.Params.Redraw(number, i); err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
-		out, err := t.accumulate.Exec(append([]any{float32(share)}, b.inputs(weight)...)...)
+		out, err := t.Devices.call(t.accumulate, 1, append([]any{float32(share)}, b.inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
@@ -156,7 +161,7 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 		}
 		sum.add(m, share)
 	}
-	out, err := t.apply.Exec(control, float32(sum.Loss))
+	out, err := t.Devices.call(t.apply, 2, control, float32(sum.Loss))
 	if err != nil {
 		return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 	}

@@ -64,10 +64,24 @@ func (r *Run) Write(dir string) (err error) {
 	}
 	if err := errors.Join(err,
 		fsx.WriteFile(filepath.Join(dir, "loss.png"), png.Bytes(), 0o644),
-		fsx.WriteFile(filepath.Join(dir, "loss.svg"), svg.Bytes(), 0o644)); err != nil {
+		fsx.WriteFile(filepath.Join(dir, "loss.svg"), mend(svg.Bytes()), 0o644)); err != nil {
 		return fmt.Errorf("draw: %w", err)
 	}
 	return nil
+}
+
+// mend corrects what the library writes of a vector file. Bitmaps fill their place, and
+// are called what they are. Where the font is missing, one of the same widths takes its
+// place.
+func mend(svg []byte) []byte {
+	for _, x := range [][2]string{
+		{"<image ", `<image preserveAspectRatio="none" `},
+		{"data:image/jpg;", "data:image/png;"},
+		{"font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif"},
+	} {
+		svg = bytes.ReplaceAll(svg, []byte(x[0]), []byte(x[1]))
+	}
+	return svg
 }
 
 // draw puts the panels one below the other, their axes in line.

@@ -84,6 +84,10 @@ func TestWrite(t *testing.T) {
 			if !errors.Is(err, io.EOF) {
 				t.Errorf("loss.svg: %v", err)
 			}
+			if images := bytes.Count(vector, []byte("<image ")); images != bytes.Count(vector, []byte(`preserveAspectRatio="none"`)) ||
+				images != bytes.Count(vector, []byte("data:image/png;base64,iVBOR")) {
+				t.Errorf("loss.svg has bitmaps that are shown otherwise than as what they are")
+			}
 			if max := 1 << 20; len(bitmap) > max || len(vector) > max {
 				t.Errorf("the files have %d and %d bytes, want less than %d", len(bitmap), len(vector), max)
 			}

@@ -36,6 +36,7 @@ func check(r *Recipe, t *tree, rp *report) {
 			seen[s.Name] = i
 		}
 		checkStage(at, s, t, rp)
+		checkPlateau(at, s, t, rp)
 	}
 }
 
@@ -246,6 +247,8 @@ func checkKnobs(at string, k *Knobs, t *tree, rp *report) {
 	}
 	integer("warmup_steps", k.WarmupSteps, 0)
 	integer("decay_steps", k.DecaySteps, 0)
+	integer("patience", k.Patience, 1)
+	number("factor", k.Factor, k.Factor > 0 && k.Factor < 1, "in (0, 1)")
 	number("floor", k.Floor, k.Floor >= 0 && k.Floor <= 1, "in [0, 1]")
 	integer("eval_every", k.EvalEvery, 0)
 	integer("save_every", k.SaveEvery, 0)

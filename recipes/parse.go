@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,6 +109,34 @@ func (rp *report) form(e *yaml.LoadError) {
 	}
 }
 
+// fillSchedule gives schedule plateau its defaults, and takes the keys of one schedule
+// that stand in defaults from the stages of another.
+func (s *Stage) fillSchedule(at string, t *tree) {
+	if s.Schedule != "plateau" {
+		for _, x := range []struct {
+			key   string
+			clear func()
+		}{{"patience", func() { s.Patience = 0 }}, {"factor", func() { s.Factor = 0 }}} {
+			if !t.given(at + x.key) {
+				x.clear()
+			}
+		}
+	}
+	if s.Schedule != "wsd" && !t.given(at+"decay_steps") {
+		s.DecaySteps = 0
+	}
+	if s.Schedule != "plateau" {
+		return
+	}
+	given := func(key string) bool { return t.given(at+key) || t.given("defaults."+key) }
+	if !given("patience") {
+		s.Patience = 10
+	}
+	if !given("factor") {
+		s.Factor = 0.1
+	}
+}
+
 var errBetas = errors.New("want a list of two numbers")
 
 // UnmarshalYAML decodes a list of exactly two numbers. The decoder would stop at
@@ -122,6 +151,18 @@ func (b *Betas) UnmarshalYAML(n *yaml.Node) error {
 	}
 	copy(b[:], list)
 	return nil
+}
+
+// UnmarshalYAML decodes a list of numbers, or one number.
+func (p *Probabilities) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*p = Probabilities{0}
+		return n.Load(&(*p)[0])
+	}
+	var list []float64
+	err := n.Load(&list)
+	*p = list
+	return err
 }
 
 // unknown reports a key that the schema does not have at this place. The key
@@ -185,13 +226,15 @@ func (r *Recipe) fill(t *tree) {
 		k := kinds[s.Kind]
 		for _, part := range lossParts {
 			v := part.value(&s.Loss)
-			if k.loss[part.key] != 0 && !t.given(at+"loss."+part.key) {
+			other := slices.ContainsFunc(instead[part.key], func(key string) bool { return t.given(at + "loss." + key) })
+			if k.loss[part.key] != 0 && !other && !t.given(at+"loss."+part.key) {
 				*v = k.loss[part.key]
 			}
 		}
-		if k.target && !t.given(at+"loss.target") {
+		if k.target && s.Loss.outputs() && !t.given(at+"loss.target") {
 			s.Loss.Target = "pre_o"
 		}
+		s.fillSchedule(at, t)
 		if s.LoRA != nil && !t.given(at+"lora.alpha") {
 			s.LoRA.Alpha = 2 * float64(s.LoRA.R)
 		}

@@ -82,13 +82,18 @@ type Knobs struct {
 	Eps              float64 `yaml:"eps"`               // AdamW's, > 0
 	WeightDecay      float64 `yaml:"weight_decay"`      // decoupled, >= 0
 	ClipNorm         float64 `yaml:"clip_norm"`         // bound of the global gradient norm; 0: none
-	Schedule         string  `yaml:"schedule"`          // cosine, wsd, linear or constant
+	Schedule         string  `yaml:"schedule"`          // cosine, wsd, linear, constant or plateau
 	WarmupSteps      int     `yaml:"warmup_steps"`      // optimizer steps from 0 to the peak
 	DecaySteps       int     `yaml:"decay_steps"`       // wsd: optimizer steps from the peak to the floor
-	Floor            float64 `yaml:"floor"`             // the schedule's last value as a fraction of the peak, in [0, 1]
+	Floor            float64 `yaml:"floor"`             // the schedule's last value, plateau's least one, as a fraction of the peak, in [0, 1]
 	EvalEvery        int     `yaml:"eval_every"`        // optimizer steps; 0: at the stage's end only
 	SaveEvery        int     `yaml:"save_every"`        // optimizer steps; 0: at the stage's end only
 	LogEvery         int     `yaml:"log_every"`         // optimizer steps per line of metrics, >= 1
+
+	// Of schedule plateau alone: after more than Patience evaluations in a row that are no better
+	// than the best one, the rate falls to Factor of what it was. 10 and 0.1 when not given.
+	Patience int     `yaml:"patience,omitempty" json:",omitempty"` // evaluations, >= 1
+	Factor   float64 `yaml:"factor,omitempty" json:",omitempty"`   // in (0, 1)
 }
 
 // Betas are AdamW's decay rates of the first and the second moment.
@@ -113,7 +118,17 @@ type Stage struct {
 	// LearningRates are the peaks of single groups: new (what the mixer added),
 	// attention (the projections of linearized layers) and rest. See [Stage.Rate].
 	LearningRates map[string]float64 `yaml:"learning_rates,omitempty"`
+
+	TeacherLogits *TeacherLogits `yaml:"teacher_logits,omitempty" json:",omitempty"` // nil: the teacher runs beside the student
+
+	// WindowDropout are the probabilities with which a part of a step is trained without
+	// the softmax windows of linear mixers, one for each of as many equal parts of the
+	// stage. Every key is then the linear branch's.
+	WindowDropout Probabilities `yaml:"window_dropout,omitempty,flow" json:",omitempty"`
 }
+
+// Probabilities is a list of them; one alone may stand without brackets.
+type Probabilities []float64
 
 // Rate is the peak learning rate of a group: its own, or else the stage's.
 func (s *Stage) Rate(group string) float64 {
@@ -124,12 +139,25 @@ func (s *Stage) Rate(group string) float64 {
 }
 
 // Loss weighs the parts of a stage's objective; a weight of 0 leaves a part out.
+// Those of an alignment are means over layers and tokens, all of distances between the
+// student's and the teacher's attention output of a token except Attention.
 type Loss struct {
-	MSE         float64 `yaml:"mse"`              // align: mean square distance to the teacher's attention output
-	Target      string  `yaml:"target,omitempty"` // align: pre_o (per head, before the output projection) or post_o
-	KL          float64 `yaml:"kl"`               // distill: KL(teacher ‖ student) of the next token, mean over tokens
-	CE          float64 `yaml:"ce"`               // distill, finetune: −ln p of the next token, mean over tokens
-	Temperature float64 `yaml:"temperature"`      // distill: divides both logits under KL
+	MSE       float64 `yaml:"mse"`                                    // align: mean square distance; 1000 when no part is given
+	L2        float64 `yaml:"l2,omitempty" json:",omitempty"`         // align: length of the difference over the root of its width
+	Cosine    float64 `yaml:"cosine,omitempty" json:",omitempty"`     // align: 1 − cosine
+	Attention float64 `yaml:"attention,omitempty" json:",omitempty"`  // align: cross-entropy of the student's attention weights under the teacher's
+	Target    string  `yaml:"target,omitempty"`                       // align: outputs pre_o (per head, before the output projection) or post_o
+	KL        float64 `yaml:"kl"`                                     // distill: KL(teacher ‖ student) of the next token, mean over tokens; 1 when neither this nor ReverseKL is given
+	ReverseKL float64 `yaml:"reverse_kl,omitempty" json:",omitempty"` // distill: KL(student ‖ teacher)
+	CE        float64 `yaml:"ce"`                                     // distill, finetune: −ln p of the next token, mean over tokens
+
+	Temperature float64 `yaml:"temperature"` // distill: divides both logits under KL and ReverseKL
+}
+
+// TeacherLogits says that a stage reads the teacher's logits from a file of the run: of
+// each token the TopK highest, and what is left as one. The teacher reads each window once.
+type TeacherLogits struct {
+	TopK int `yaml:"top_k"` // >= 1
 }
 
 // LoRA is a low-rank update W + (Alpha/R)·B·A of the target matrices.

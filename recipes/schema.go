@@ -19,8 +19,8 @@ type kind struct {
 
 // kinds is fixed at compile time: the whole list is readable in one place.
 var kinds = map[string]kind{
-	"align":    {[]string{"new", "new+qkv", "new+qkvo", "lora"}, map[string]float64{"mse": 1000}, true},
-	"distill":  {[]string{"mixers", "all", "lora"}, map[string]float64{"kl": 1, "ce": 0, "temperature": 1}, false},
+	"align":    {[]string{"new", "new+qkv", "new+qkvo", "lora"}, map[string]float64{"mse": 1000, "l2": 0, "cosine": 0, "attention": 0}, true},
+	"distill":  {[]string{"mixers", "all", "lora"}, map[string]float64{"kl": 1, "reverse_kl": 0, "ce": 0, "temperature": 1}, false},
 	"finetune": {[]string{"all", "mixers", "lora"}, map[string]float64{"ce": 1}, false},
 }
 
@@ -28,7 +28,7 @@ var kinds = map[string]kind{
 var (
 	kindNames  = []string{"align", "distill", "finetune"}
 	targets    = []string{"pre_o", "post_o"}
-	schedules  = []string{"cosine", "wsd", "linear", "constant"}
+	schedules  = []string{"cosine", "wsd", "linear", "constant", "plateau"}
 	packings   = []string{"concat", "documents"}
 	executions = []string{"joint", Layerwise}
 	cacheTypes = []string{"f32", "bf16"}
@@ -55,9 +55,20 @@ var lossParts = []struct {
 	value func(*Loss) *float64
 }{
 	{"mse", func(l *Loss) *float64 { return &l.MSE }},
+	{"l2", func(l *Loss) *float64 { return &l.L2 }},
+	{"cosine", func(l *Loss) *float64 { return &l.Cosine }},
+	{"attention", func(l *Loss) *float64 { return &l.Attention }},
 	{"kl", func(l *Loss) *float64 { return &l.KL }},
+	{"reverse_kl", func(l *Loss) *float64 { return &l.ReverseKL }},
 	{"ce", func(l *Loss) *float64 { return &l.CE }},
 	{"temperature", func(l *Loss) *float64 { return &l.Temperature }},
+}
+
+// instead lists, for a part with a default weight, the parts in whose presence it has
+// none: they measure the same in another way.
+var instead = map[string][]string{
+	"mse": {"l2", "cosine", "attention"},
+	"kl":  {"reverse_kl"},
 }
 
 var index = regexp.MustCompile(`\[\d+\]`)

@@ -36,6 +36,8 @@ func checkStage(at string, s *Stage, t *tree, rp *report) {
 	checkRates(at+"learning_rates", s, rp)
 	checkLoRA(at+"lora", s, t, rp)
 	checkExecution(at, s, t, rp)
+	checkTeacherLogits(at, s, rp)
+	checkWindowDropout(at+"window_dropout", s, rp)
 }
 
 // checkSchedule checks the schedule's lengths against the stage's.
@@ -55,6 +57,13 @@ func checkSchedule(at string, s *Stage, t *tree, rp *report) {
 		}
 	} else if s.DecaySteps != 0 && t.given(at+"decay_steps") {
 		rp.at(at+"decay_steps", "is for schedule wsd, and the stage's is %s", s.Schedule)
+	}
+	if s.Schedule != "plateau" {
+		for _, key := range []string{"patience", "factor"} {
+			if t.given(at + key) {
+				rp.at(at+key, "is for schedule plateau, and the stage's is %s", s.Schedule)
+			}
+		}
 	}
 	if s.Schedule == "constant" && s.Floor != 0 && t.given(at+"floor") {
 		rp.at(at+"floor", "is not for schedule constant")
@@ -80,8 +89,8 @@ func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
 		}
 		if part.key == "temperature" {
 			rp.number(path, v, v > 0, "> 0")
-			if v > 0 && v != 1 && s.Loss.KL == 0 {
-				rp.at(path, "is for kl, which has no weight")
+			if v > 0 && v != 1 && s.Loss.KL == 0 && s.Loss.ReverseKL == 0 {
+				rp.at(path, "is for kl and reverse_kl, which have no weight")
 			}
 			continue
 		}
@@ -91,12 +100,18 @@ func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
 	if sum == 0 {
 		rp.at(at, "every weight is 0, want one of a stage of kind %s > 0", s.Kind)
 	}
-	if k.target {
-		rp.choice(at+".target", s.Loss.Target, targets)
-	} else if t.given(at + ".target") {
-		rp.at(at+".target", "is not for a stage of kind %s", s.Kind)
+	switch target := at + ".target"; {
+	case !k.target && t.given(target):
+		rp.at(target, "is not for a stage of kind %s", s.Kind)
+	case k.target && s.Loss.outputs():
+		rp.choice(target, s.Loss.Target, targets)
+	case k.target && t.given(target):
+		rp.at(target, "is for mse, l2 and cosine, which have no weight")
 	}
 }
+
+// outputs reports whether an alignment compares outputs, of the target.
+func (l *Loss) outputs() bool { return l.MSE > 0 || l.L2 > 0 || l.Cosine > 0 }
 
 func checkRates(at string, s *Stage, rp *report) {
 	if len(s.LearningRates) > 0 && s.Train == "lora" {

@@ -244,12 +244,13 @@ func optimizer(s Stage) train.AdamW {
 }
 
 func objective(s Stage) train.Objective {
-	o := train.Objective{MSE: s.Loss.MSE, KL: s.Loss.KL, CE: s.Loss.CE, Temperature: s.Loss.Temperature}
-	if s.Loss.Target == "post_o" {
-		o.Target = nn.PostO
+	l := s.Loss
+	o := train.Objective{
+		MSE: l.MSE, L2: l.L2, Cosine: l.Cosine, Attention: l.Attention,
+		KL: l.KL, ReverseKL: l.ReverseKL, CE: l.CE, Temperature: l.Temperature,
 	}
-	if s.Kind != "align" {
-		o.MSE = 0
+	if l.Target == "post_o" {
+		o.Target = nn.PostO
 	}
 	return o
 }

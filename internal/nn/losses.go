@@ -61,3 +61,78 @@ func Mean(x, weights *Node) *Node {
 	}
 	return ReduceAllSum(Mul(x, weights))
 }
+
+// L2 is the length of a token's difference over the root of its width, ‖a−b‖₂/√d, its
+// mean over tokens, a scalar; with weights the weighted sum. Where a and b are alike it
+// has no gradient.
+//
+//	a, b     [B, T, ...]
+//	weights  [B, T], or nil
+//
+// Source: RADLADS, Goldstein et al. 2025, arXiv:2505.03005.
+func L2(a, b, weights *Node) *Node {
+	e := perToken(Sub(a, b))
+	square := MaxScalar(ReduceMean(Square(e), -1), 1e-24)
+	return Mean(Sqrt(square), weights)
+}
+
+// Cosine is 1 − a·b / (‖a‖‖b‖) of each token, its mean over tokens, a scalar; with
+// weights the weighted sum. A length below 1e-8 counts as that.
+//
+//	a, b     [B, T, ...]
+//	weights  [B, T], or nil
+func Cosine(a, b, weights *Node) *Node {
+	a, b = perToken(a), perToken(b)
+	length := func(x *Node) *Node { return Sqrt(MaxScalar(ReduceSum(Square(x), -1), 1e-16)) }
+	return Mean(OneMinus(Div(ReduceSum(Mul(a, b), -1), Mul(length(a), length(b)))), weights)
+}
+
+// perToken flattens what stands behind the tokens, [B, T, ...] to [B, T, d].
+func perToken(x *Node) *Node {
+	return Reshape(x, x.Shape().Dim(0), x.Shape().Dim(1), -1)
+}
+
+// AttentionCE is the cross-entropy −Σ_j p_ij log q_ij of attention weights, in nats, its
+// mean over heads and queries, a scalar; with weights the weighted sum over queries of
+// the mean over heads. No gradient flows to the teacher.
+//
+//	teacher, student  [H, B, T, T], logarithms
+//	weights           [B, T], or nil
+//
+// Source: LoLCATs, Zhang et al. 2024, arXiv:2410.10254; Hedgehog, arXiv:2402.04347.
+func AttentionCE(teacher, student, weights *Node) *Node {
+	ce := Neg(ReduceSum(Mul(StopGradient(Exp(teacher)), student), -1))
+	return Mean(ReduceMean(ce, 0), weights)
+}
+
+// Top is what is kept of a teacher's distribution over the next token.
+//
+//	IDs  [B, T, K]    int32, of the most likely tokens
+//	Log  [B, T, K+1]  log p of each, and last of all the others together
+type Top struct{ IDs, Log *Node }
+
+// Of is the logarithm of what another distribution gives the same tokens, and the
+// others together: [B, T, K+1] of logits [B, T, V].
+func (k Top) Of(logits *Node) *Node {
+	g, dims := logits.Graph(), k.IDs.Shape().Dimensions
+	rows, v, n := dims[0]*dims[1], logits.Shape().Dim(2), dims[2]
+	row := Iota(g, shapes.Make(dtypes.Int32, rows, n), 0)
+	at := Reshape(Add(MulScalar(row, v), Reshape(k.IDs, rows, n)), rows*n, 1)
+	log := Reshape(LogSoftmax(logits, -1), rows*v)
+	picked := Reshape(Gather(log, at), rows, n)
+
+	hide := Scatter(at, MulScalar(Ones(g, shapes.Make(log.DType(), rows*n)), hidden), log.Shape(), false, false)
+	others := Reshape(Add(log, hide), rows, v)
+	most := StopGradient(ReduceAndKeep(others, ReduceMax, -1))
+	rest := Add(most, Log(ReduceAndKeep(Exp(Sub(others, most)), ReduceSum, -1)))
+	return Reshape(Concatenate([]*Node{picked, rest}, -1), dims[0], dims[1], n+1)
+}
+
+// hidden takes a token out of a sum of exponentials.
+const hidden = -1e9
+
+// Divergence is Σ p·(log p − log q) over the last axis, of logarithms, times
+// temperature², as in [KL].
+func Divergence(p, q *Node, temperature float64) *Node {
+	return MulScalar(ReduceSum(Mul(Exp(p), Sub(p, q)), -1), temperature*temperature)
+}

@@ -31,6 +31,8 @@ type Net struct {
 
 	// Training builds what is trained where that differs from what runs: hedgehog's terrace.
 	Training bool
+	// NoWindow leaves the softmax windows of linear mixers out.
+	NoWindow bool
 	// Penalty, unless nil, is given the terms that the mixers want added to the loss.
 	Penalty func(term *Node)
 }
@@ -48,7 +50,21 @@ type Options struct {
 //	ids     [B, T]     int32
 //	logits  [B, T, V]
 func (n Net) Forward(ids *Node, o Options) (logits *Node, states []mixers.State) {
-	x := n.embed(ids, nil)
+	x, states := n.hidden(ids, o)
+	if o.LastOnly {
+		x = Slice(x, AxisRange(), AxisElem(-1), AxisRange())
+	}
+	return n.logits(x), states
+}
+
+// Hidden computes what [Net.Logits] makes the logits of, [B, T, E].
+func (n Net) Hidden(ids *Node) *Node {
+	x, _ := n.hidden(ids, Options{})
+	return x
+}
+
+func (n Net) hidden(ids *Node, o Options) (x *Node, states []mixers.State) {
+	x = n.embed(ids, nil)
 	turn := n.rotations(ids)
 	for i := range n.Model.Layers {
 		layer := n.layer(i, turn)
@@ -58,10 +74,7 @@ func (n Net) Forward(ids *Node, o Options) (logits *Node, states []mixers.State)
 		states = append(states, next)
 		x = n.after(i, x, h, heads)
 	}
-	if o.LastOnly {
-		x = Slice(x, AxisRange(), AxisElem(-1), AxisRange())
-	}
-	return n.logits(x), states
+	return x, states
 }
 
 // Branches computes what the mixer of each layer adds to the hidden state, after its
@@ -120,56 +133,6 @@ func (n Net) Step(ids *Node, rotations []ops.Rotation, seen *Node, capacity int,
 	return n.logits(x), next
 }
 
-// Target says which tensors an alignment compares.
-type Target int
-
-const (
-	// PreO compares the concatenated heads, as o_proj is given them.
-	PreO Target = iota
-	// PostO compares what o_proj makes of them, each model's own.
-	PostO
-)
-
-// Aligned is one converted layer's pair of outputs, teacher-forced: both mixers
-// were given the teacher's hidden state.
-type Aligned struct {
-	Layer            int
-	Student, Teacher *Node // [B, T, H·D] or [B, T, E]
-}
-
-// Align runs the teacher over ids and, in every layer that the student has
-// converted, the student's mixer beside the teacher's. Layers do not influence
-// each other: no gradient of one reaches another. The pass ends after the last
-// converted layer.
-func Align(teacher, student Net, ids *Node, target Target) []Aligned {
-	turn := teacher.rotations(ids)
-	last := lastConverted(student.Model)
-	var pairs []Aligned
-	x := teacher.embed(ids, nil)
-	for i := 0; i <= last; i++ {
-		h := teacher.norm(i, arch.BeforeAttention, x)
-		want := teacher.mix(i, h, turn)
-		if student.Model.Converted(i) {
-			got := student.mix(i, h, turn)
-			pairs = append(pairs, Aligned{i, student.compared(i, h, got, target), teacher.compared(i, h, want, target)})
-		}
-		if i < last {
-			x = teacher.after(i, x, h, want)
-		}
-	}
-	return pairs
-}
-
-func lastConverted(m *arch.Model) int {
-	last := -1
-	for i := range m.Mixers {
-		if m.Converted(i) {
-			last = i
-		}
-	}
-	return last
-}
-
 // turning gives each layer its rotation.
 type turning func(layer int) ops.Rotation
 
@@ -195,8 +158,12 @@ func (n Net) rotations(ids *Node) turning {
 }
 
 func (n Net) layer(i int, turn turning) mixers.Layer {
+	mixer := n.Model.Mixers[i]
+	if n.NoWindow {
+		mixer, _ = mixer.Linear()
+	}
 	return mixers.Layer{
-		Model: n.Model.At(i), Index: i, Mixer: n.Model.Mixers[i], Prefix: n.Model.Attention(i),
+		Model: n.Model.At(i), Index: i, Mixer: mixer, Prefix: n.Model.Attention(i),
 		Weights: n.Weights, Rotation: turn(i), Chunk: n.Chunk, Training: n.Training, Penalty: n.Penalty,
 	}
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -20,10 +21,10 @@ func (t *Trainer) Diagnose(m Metrics, b Batch) (string, error) {
 	if where, err := t.Params.NotFinite(t.Student.Model); err != nil || where != "" {
 		return where, err
 	}
-	if t.Objective.MSE > 0 && m.Parts != nil {
+	if t.Objective.Aligns() && m.Parts != nil {
 		for i, name := range t.Objective.Parts(t.Student.Model) {
 			if bad(m.Parts[i]) {
-				return fmt.Sprintf("layer %s: its alignment loss is %v", name[len("mse_"):], m.Parts[i]), nil
+				return fmt.Sprintf("layer %s: its alignment loss is %v", name[strings.Index(name, "_")+1:], m.Parts[i]), nil
 			}
 		}
 	} else if where, err := t.probe(b); err != nil || where != "" {

@@ -125,6 +125,6 @@ func (o Objective) layerGraph(teacher, student nn.Net, hidden, mixed, weights *N
 	student = student.ForTraining()
 	student.Penalty = func(term *Node) { penalties = append(penalties, term) }
 	pair := nn.AlignLayer(teacher, student, hidden, mixed, o.Target)
-	part := nn.MSE(pair.Student, pair.Teacher, weights)
-	return penalise(MulScalar(part, o.MSE), []*Node{part}, penalties)
+	loss, parts = o.align(teacher, student, []nn.Aligned{pair}, weights)
+	return penalise(loss, parts, penalties)
 }

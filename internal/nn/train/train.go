@@ -42,6 +42,10 @@ type Setup struct {
 	Params  *nn.Params // the student's
 	Tensors []Tensor
 
+	// TopK > 0: the batches hold so many of the teacher's logits of each token, and the
+	// objective does not ask the teacher.
+	TopK int
+
 	// Cached: the batches hold [States] instead of ids, teacher and student are models of
 	// [arch.Model.Single], and MSE weighs the one layer.
 	Cached bool
@@ -58,7 +62,16 @@ type Batch struct {
 	IDs, Targets []int32
 	Counted      []bool // the tokens that the loss is the mean of; nil: all
 
+	NoWindow bool // train without the softmax windows of linear mixers
+	Top      *Top // for [Setup].TopK
+
 	States *States // for [Setup].Cached, in place of IDs and Targets
+}
+
+// Top are the most likely tokens of the teacher, see [nn.Top]; row by row.
+type Top struct {
+	IDs []int32   // [B, T, K]
+	Log []float32 // [B, T, K+1]
 }
 
 // Metrics is what one optimizer step measured.
@@ -83,9 +96,14 @@ type Trainer struct {
 	penalised bool              // a mixer of the student makes a penalty; known once a graph is built
 	sums      []*model.Variable // accumulated gradients; nil until a step has several micro-batches
 
-	fused      *model.Exec // one micro-batch: forward, backward and update in one graph
-	accumulate *model.Exec // forward, backward, add to sums
+	full, bare graphs      // with the softmax windows of linear mixers and without
 	apply      *model.Exec // update from sums, clear them
+}
+
+// graphs are what a micro-batch runs.
+type graphs struct {
+	fused      *model.Exec // the only one of a step: forward, backward and update in one graph
+	accumulate *model.Exec // forward, backward, add to sums
 }
 
 // New checks the setup and creates the optimizer's state, zero. Graphs are
@@ -107,19 +125,37 @@ func New(s Setup) (*Trainer, error) {
 		t.moments = append(t.moments, m)
 	}
 	var err error
-	if t.fused, err = model.NewExec(s.Backend, s.Store, t.fusedGraph); err != nil {
-		return nil, fmt.Errorf("build step: %w", err)
-	}
-	if t.accumulate, err = model.NewExec(s.Backend, s.Store, t.accumulateGraph); err != nil {
-		return nil, fmt.Errorf("build step: %w", err)
+	for _, g := range []struct {
+		into    *graphs
+		student nn.Net
+	}{{&t.full, s.Student}, {&t.bare, withoutWindow(s.Student)}} {
+		if g.into.fused, err = model.NewExec(s.Backend, s.Store, t.fusedGraph(g.student)); err != nil {
+			return nil, fmt.Errorf("build step: %w", err)
+		}
+		if g.into.accumulate, err = model.NewExec(s.Backend, s.Store, t.accumulateGraph(g.student)); err != nil {
+			return nil, fmt.Errorf("build step: %w", err)
+		}
+		g.into.fused = s.Devices.spread(g.into.fused, 1, 3)
+		g.into.accumulate = s.Devices.spread(g.into.accumulate, 1, 3)
 	}
 	if t.apply, err = model.NewExec(s.Backend, s.Store, t.applyGraph); err != nil {
 		return nil, fmt.Errorf("build step: %w", err)
 	}
-	t.fused = t.Devices.spread(t.fused, 1, 3)
-	t.accumulate = t.Devices.spread(t.accumulate, 1, 3)
 	t.apply = t.Devices.spread(t.apply, 2, 2)
 	return t, nil
+}
+
+func withoutWindow(net nn.Net) nn.Net {
+	net.NoWindow = true
+	return net
+}
+
+// of are the graphs that a batch runs.
+func (t *Trainer) of(b Batch) graphs {
+	if b.NoWindow {
+		return t.bare
+	}
+	return t.full
 }
 
 // Step runs one optimizer step: number is 1 for the first, for the correction of
@@ -136,7 +172,7 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 		if err := t.Params.Redraw(number, 0); err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
-		out, err := t.Devices.call(t.fused, 1, append([]any{control}, batches[0].inputs(weight)...)...)
+		out, err := t.Devices.call(t.of(batches[0]).fused, 1, append([]any{control}, batches[0].inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
@@ -151,7 +187,7 @@ func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, 
 		if err := t.Params.Redraw(number, i); err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
-		out, err := t.Devices.call(t.accumulate, 1, append([]any{float32(share)}, b.inputs(weight)...)...)
+		out, err := t.Devices.call(t.of(b).accumulate, 1, append([]any{float32(share)}, b.inputs(weight)...)...)
 		if err != nil {
 			return Metrics{}, fmt.Errorf("step %d: %w", number, err)
 		}
@@ -181,7 +217,7 @@ func (t *Trainer) Parts() []string {
 
 // Close frees the compiled graphs and the optimizer's state.
 func (t *Trainer) Close() error {
-	for _, e := range []*model.Exec{t.fused, t.accumulate, t.apply} {
+	for _, e := range []*model.Exec{t.full.fused, t.full.accumulate, t.bare.fused, t.bare.accumulate, t.apply} {
 		e.Finalize()
 	}
 	for _, m := range t.moments {
@@ -200,22 +236,26 @@ func (t *Trainer) Close() error {
 }
 
 // fusedGraph: control and a batch's inputs → losses [1+parts], squares [tensors+1].
-func (t *Trainer) fusedGraph(_ *model.Scope, in []*Node) []*Node {
-	control := in[0]
-	t.Store.SetTraining(control.Graph(), true)
-	losses, grads := t.gradients(in[1:])
-	return []*Node{losses, t.update(grads, control, Reshape(Slice(losses, AxisElem(0))))}
+func (t *Trainer) fusedGraph(student nn.Net) func(*model.Scope, []*Node) []*Node {
+	return func(_ *model.Scope, in []*Node) []*Node {
+		control := in[0]
+		t.Store.SetTraining(control.Graph(), true)
+		losses, grads := t.gradients(student, in[1:])
+		return []*Node{losses, t.update(grads, control, Reshape(Slice(losses, AxisElem(0))))}
+	}
 }
 
 // accumulateGraph: the batch's share and its inputs → losses [1+parts].
-func (t *Trainer) accumulateGraph(_ *model.Scope, in []*Node) []*Node {
-	share, g := in[0], in[0].Graph()
-	t.Store.SetTraining(g, true)
-	losses, grads := t.gradients(in[1:])
-	for i, grad := range grads {
-		t.sums[i].SetNodeValue(Add(t.sums[i].NodeValue(g), Mul(grad, share)))
+func (t *Trainer) accumulateGraph(student nn.Net) func(*model.Scope, []*Node) []*Node {
+	return func(_ *model.Scope, in []*Node) []*Node {
+		share, g := in[0], in[0].Graph()
+		t.Store.SetTraining(g, true)
+		losses, grads := t.gradients(student, in[1:])
+		for i, grad := range grads {
+			t.sums[i].SetNodeValue(Add(t.sums[i].NodeValue(g), Mul(grad, share)))
+		}
+		return []*Node{losses}
 	}
-	return []*Node{losses}
 }
 
 // applyGraph: control, the mean loss of the micro-batches → squares [tensors+1].
@@ -233,26 +273,29 @@ func (t *Trainer) applyGraph(_ *model.Scope, control, loss *Node) []*Node {
 	return []*Node{squares}
 }
 
-// gradients builds the loss and its gradient for every trainable tensor, from ids and
-// targets, [B, T], or cached states, and the weights of the tokens where not all are alike.
-func (t *Trainer) gradients(batch []*Node) (losses *Node, grads []*Node) {
-	ids, targets := batch[0], batch[1]
-	var weights *Node
+// gradients builds the loss and its gradient for every trainable tensor, from what
+// [Batch.inputs] gave.
+func (t *Trainer) gradients(student nn.Net, batch []*Node) (losses *Node, grads []*Node) {
+	in := inputs{ids: batch[0], targets: batch[1]}
+	if rest := batch[2:]; t.TopK > 0 {
+		in.top = &nn.Top{IDs: rest[0], Log: rest[1]}
+		batch = rest
+	}
 	if len(batch) > 2 {
-		weights = batch[2]
+		in.weights = batch[2]
 	}
 	var loss *Node
 	var parts []*Node
 	var penalised bool
 	if t.Cached {
-		loss, parts, penalised = t.Objective.layerGraph(*t.Teacher, t.Student, ids, targets, weights)
+		loss, parts, penalised = t.Objective.layerGraph(*t.Teacher, student, in.ids, in.targets, in.weights)
 	} else {
-		loss, parts, penalised = t.Objective.graph(t.Teacher, t.Student, ids, targets, weights)
+		loss, parts, penalised = t.Objective.graph(t.Teacher, student, in)
 	}
 	t.penalised = penalised
 	at := make([]*Node, len(t.Tensors))
 	for i, x := range t.Tensors {
-		at[i] = t.Params.Weight(ids.Graph(), x.Name)
+		at[i] = t.Params.Weight(in.ids.Graph(), x.Name)
 	}
 	grads = Gradient(loss, at...)
 	return Stack(append([]*Node{loss}, parts...), 0), grads
@@ -308,14 +351,21 @@ func (m *Metrics) add(x Metrics, share float64) {
 	}
 }
 
-// inputs are what the graph takes of a batch: ids, targets, and where not every token
-// counts the weight of each.
+// inputs are what the graph takes of a batch: ids and targets, [B, T], or cached states,
+// the teacher's top logits where it holds them, and where not every token counts the
+// weight of each.
 func (b Batch) inputs(weight float32) []any {
 	var in []any
 	if b.States != nil {
 		in = b.States.inputs(b.B, b.T)
 	} else {
 		in = []any{tensors.FromFlatDataAndDimensions(b.IDs, b.B, b.T), tensors.FromFlatDataAndDimensions(b.Targets, b.B, b.T)}
+	}
+	if top := b.Top; top != nil {
+		k := len(top.IDs) / (b.B * b.T)
+		in = append(in,
+			tensors.FromFlatDataAndDimensions(top.IDs, b.B, b.T, k),
+			tensors.FromFlatDataAndDimensions(top.Log, b.B, b.T, k+1))
 	}
 	if b.Counted == nil {
 		return in

@@ -53,6 +53,7 @@ func TestDescribeErrors(t *testing.T) {
 		{"partial rope, v5 key", map[string]any{"rope_parameters": map[string]any{"partial_rotary_factor": 0.25}}, "partial_rotary_factor is 0.25, want 1"},
 		{"another model_type", map[string]any{"model_type": "qwen2"}, `model_type is "qwen2", want "llama" for architectures "LlamaForCausalLM"`},
 		{"layers without end", map[string]any{"num_hidden_layers": 1 << 31}, "num_hidden_layers is 2147483648, want at most 16384"},
+		{"heads without end", map[string]any{"num_attention_heads": 1 << 20}, "num_attention_heads is 1048576 in each of 2 layers, want at most 1048576 in all"},
 		{"a size whose square overflows", map[string]any{"hidden_size": 1 << 62}, "hidden_size is 4611686018427387904, want at most 1073741824"},
 		{"theta", map[string]any{"rope_theta": -1.0}, "rope_theta is -1, want > 1"},
 		{"quantized", map[string]any{"quantization_config": map[string]any{"quant_method": "awq"}}, "quantized weights are not supported"},

@@ -49,11 +49,12 @@ func Describe(text []byte) (*Model, error) {
 	return m, err
 }
 
-// No model comes near these; a product of two sizes and the table of all layers'
-// names stay far from what an int and memory hold.
+// No model comes near these; a product of two sizes, the table of all layers' names,
+// and that of where each head's rows are stay far from what an int and memory hold.
 const (
 	maxSize   = 1 << 30
 	maxLayers = 1 << 14
+	maxHeads  = 1 << 20 // of all layers together
 )
 
 func checkSizes(c *config, m *Model) error {
@@ -85,6 +86,9 @@ func checkSizes(c *config, m *Model) error {
 		m.FFN = 4 * m.Hidden
 	}
 	heads, hidden := c.key("num_attention_heads"), c.key("hidden_size")
+	if m.Heads > maxHeads/m.Layers {
+		return fmt.Errorf("config.json: %s is %d in each of %d layers, want at most %d in all", heads, m.Heads, m.Layers, maxHeads)
+	}
 	if m.Heads%m.KVHeads != 0 {
 		return fmt.Errorf("config.json: %s (%d) is not a multiple of num_key_value_heads (%d)", heads, m.Heads, m.KVHeads)
 	}

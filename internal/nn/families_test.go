@@ -250,7 +250,13 @@ func TestPositionsEnd(t *testing.T) {
 	_, stepErr := session.Step(long[:1])
 	_, forwardErr := d.Forward(long)
 	_, _, prefillErr := d.Prefill([][]int{long}, n)
-	for what, err := range map[string]error{"Step": stepErr, "Forward": forwardErr, "Prefill": prefillErr} {
+	losses, err := infer.NewLosses(infer.Model{Backend: enginetest.Open(t), Net: net, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer losses.Finalize()
+	_, lossErr := losses.Of(make([]int32, n+1), make([]int32, n+1), 1, n+1)
+	for what, err := range map[string]error{"Step": stepErr, "Forward": forwardErr, "Prefill": prefillErr, "Of": lossErr} {
 		if err == nil || !strings.Contains(err.Error(), "got 33 tokens, want at most 32: transformer.wpe.weight ") {
 			t.Errorf("%s of %d tokens = %v, want an error that says how many there are positions for", what, n+1, err)
 		}

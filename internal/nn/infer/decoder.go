@@ -49,6 +49,9 @@ func (d *Decoder) Forward(ids []int) ([]float32, error) {
 	if len(ids) == 0 {
 		return nil, errNoTokens
 	}
+	if err := d.Net.Model.CheckLength(len(ids)); err != nil {
+		return nil, err
+	}
 	row, err := d.checked(ids)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 )
 
@@ -48,7 +49,10 @@ func (m Model) exec(build func(in []*graph.Node) []*graph.Node) (*model.Exec, er
 }
 
 // Losses computes −ln p of given next tokens.
-type Losses struct{ run *model.Exec }
+type Losses struct {
+	model *arch.Model
+	run   *model.Exec
+}
 
 // NewLosses returns the losses of a model.
 func NewLosses(m Model) (*Losses, error) {
@@ -56,13 +60,16 @@ func NewLosses(m Model) (*Losses, error) {
 		logits, _ := m.Net.Forward(in[0], nn.Options{})
 		return []*graph.Node{nn.CrossEntropy(logits, in[1])}
 	})
-	return &Losses{run}, err
+	return &Losses{m.Net.Model, run}, err
 }
 
 // Of returns the loss of each target, [B·T] in row order, given the inputs up to its
 // place. Ids must be of the model's vocabulary: an engine does not say when one is
 // not.
 func (l *Losses) Of(inputs, targets []int32, batch, seqLen int) ([]float32, error) {
+	if err := l.model.CheckLength(seqLen); err != nil {
+		return nil, err
+	}
 	out, err := l.run.Call1(
 		tensors.FromFlatDataAndDimensions(inputs, batch, seqLen),
 		tensors.FromFlatDataAndDimensions(targets, batch, seqLen))

@@ -42,6 +42,9 @@ func (d *Decoder) Start(batch, capacity int) *Session {
 // for at least capacity tokens, the prompt's included.
 func (d *Decoder) Prefill(prompts [][]int, capacity int) (*Session, []float32, error) {
 	t, err := oneLength(prompts)
+	if err == nil {
+		err = d.Net.Model.CheckLength(t)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read prompt: %w", err)
 	}

@@ -188,8 +188,8 @@ func (st *Status) scan(known int64) (scanned, error) {
 		return found, err
 	}
 	defer func() { _ = file.Close() }() // read only
-	lines := bufio.NewReaderSize(file, 1<<16)
-	var step []byte
+	lines := bufio.NewReaderSize(file, 1<<18)
+	var line, step []byte // used again and again: runs are long
 	parse := func(line []byte) (Event, error) {
 		var e Event
 		if err := json.Unmarshal(line, &e); err != nil {
@@ -199,7 +199,11 @@ func (st *Status) scan(known int64) (scanned, error) {
 		return e, nil
 	}
 	for {
-		line, err := lines.ReadBytes('\n')
+		part, err := lines.ReadSlice('\n')
+		line = append(line, part...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -208,10 +212,11 @@ func (st *Status) scan(known int64) (scanned, error) {
 		}
 		found.bytes += int64(len(line))
 		if bytes.HasPrefix(line, []byte(`{"event":"step"`)) {
-			step = line
+			step, line = line, step[:0]
 			continue
 		}
 		e, err := parse(line)
+		line = line[:0]
 		if err != nil {
 			return found, err
 		}

@@ -40,7 +40,7 @@ func TestEngineOfARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, string(data), `"engine": "go"`)
-	holds(t, on("auto", 1), "; engine go (auto: as before)\n")
+	holds(t, on("auto", 1), "; engine go (auto: no XLA plugin found)\n")
 
 	// A machine that lacks the engine that the run began with.
 	write(t, record, strings.Replace(string(data), `"engine": "go"`, `"engine": "xla:gone"`, 1))

@@ -192,7 +192,7 @@ func (w *layerwise) trainer(layer int) (*layerTrainer, error) {
 	}
 	setup := train.Setup{
 		Backend: w.backend, Store: t.store, Teacher: &t.teacher, Student: nn.Net{Model: student, Weights: params}, Params: params,
-		Objective: objective(w.stage), Optimizer: optimizer(w.stage), Cached: true,
+		Objective: objective(w.stage), Optimizer: optimizer(w.stage), Cached: true, Devices: w.devices,
 	}
 	setup.Objective.MSE /= float64(linear(w.plan.student)) // as the mean over all layers, whichever are aligned
 	for _, x := range w.plan.trained(w.stage, layer) {

@@ -133,8 +133,8 @@ func (s *session) describe(at place) error {
 		s.notice(s.switched)
 	}
 	path := filepath.Join(s.plan.Dir, recipeName)
-	if was, err := os.ReadFile(path); err != nil || at == (place{}) || !bytes.Equal(was, recipe) || s.plan.begunOn() != s.engine {
-		err := s.plan.describeRun(s.engine)
+	if was, err := os.ReadFile(path); err != nil || at == (place{}) || !bytes.Equal(was, recipe) || s.plan.begunOn() != s.on {
+		err := s.plan.describeRun(s.on)
 		if err == nil {
 			err = fsx.WriteFile(path, recipe, 0o644)
 		}
@@ -169,14 +169,14 @@ func (p *Plan) inputs() []string {
 }
 
 // describeRun writes the run folder's linearize.json: what started the run, or changed it.
-func (p *Plan) describeRun(engine string) error {
+func (p *Plan) describeRun(on machinery) error {
 	data, err := json.MarshalIndent(struct {
 		SchemaVersion int    `json:"schema_version"`
 		CreatedBy     string `json:"created_by"`
 		Version       string `json:"version"`
-		Engine        string `json:"engine"`
-		Plan          *Plan  `json:"plan"`
-	}{1, createdBy, p.Options.Version, engine, p}, "", "  ")
+		machinery
+		Plan *Plan `json:"plan"`
+	}{1, createdBy, p.Options.Version, on, p}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", provenanceName, err)
 	}

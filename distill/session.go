@@ -49,8 +49,10 @@ type session struct {
 	drawn   time.Time // the last time
 	undrawn bool      // pictures have failed
 
-	engine, engineWhy string // what the run computes with, and why if it was to choose
-	switched          string // told when a run goes on with another one
+	on       machinery // what the run computes with
+	chosen   string    // why, if it was left to choose
+	switched string    // told when a run goes on with another one
+	devices  *train.Devices
 
 	touched []string             // tensors whose masters differ from the folder's
 	dropped map[string][]float32 // A and B of adapters that are merged, by name
@@ -226,7 +228,7 @@ func (s *session) trainer(i int) (*train.Trainer, error) {
 	}
 	setup := train.Setup{
 		Backend: s.backend, Store: s.store, Teacher: s.teacher, Student: s.student, Params: s.params,
-		Objective: objective(stage), Optimizer: optimizer(stage),
+		Objective: objective(stage), Optimizer: optimizer(stage), Devices: s.devices,
 	}
 	for _, t := range stage.Set {
 		setup.Tensors = append(setup.Tensors, train.Tensor{Name: t.Name, Group: slices.Index(rateGroups, t.Group), Decay: t.Decay})

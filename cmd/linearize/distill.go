@@ -17,6 +17,7 @@ func newDistillCmd() *cobra.Command {
 	var sets []string
 	var engineName, layers string
 	var dryRun, asJSON bool
+	var devices int
 	cmd := &cobra.Command{
 		Use:   "distill RECIPE",
 		Short: "Convert a teacher and train the student, stage by stage",
@@ -30,6 +31,9 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
   linearize distill stories.yaml --set stages[2].steps=600 -o runs/longer
   linearize distill stories.yaml --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if devices < 1 {
+				return usagef("--devices %d: want 1 or more", devices)
+			}
 			if asJSON && !dryRun {
 				return usagef("--json is for --dry-run")
 			}
@@ -58,7 +62,9 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 				}
 				return plan.Print(cmd.OutOrStdout())
 			}
-			final, err := plan.Run(cmd.Context(), distillEnv(cmd, engineName))
+			env := distillEnv(cmd, engineName)
+			env.Devices = devices
+			final, err := plan.Run(cmd.Context(), env)
 			if err != nil {
 				return err
 			}
@@ -75,6 +81,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 	f.BoolVar(&dryRun, "dry-run", false, "print what would be done and do nothing")
 	f.BoolVar(&asJSON, "json", false, "with --dry-run: print the plan as one JSON object")
 	engineFlag(cmd, &engineName)
+	f.IntVar(&devices, "devices", 1, "share each batch among `N` devices of the engine")
 	return cmd
 }
 

@@ -122,7 +122,7 @@ func longer(c recipes.Change) (stage int, ok bool) {
 func (s *session) extension(i int, c recipes.Change, done int) string {
 	stage := s.plan.Stages[i]
 	line := fmt.Sprintf("stage %s has %s steps instead of %s", stage.label(), c.Is, c.Was)
-	if done > 0 && stage.Schedule != "constant" {
+	if done > 0 && stage.Schedule != "constant" && stage.Schedule != "plateau" {
 		line += fmt.Sprintf("; after step %d its %s schedule is that of the new length", done, stage.Schedule)
 	}
 	return line

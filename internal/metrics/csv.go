@@ -107,7 +107,7 @@ func (c *csvFile) remake() error {
 func (c *csvFile) learn(e Event) bool {
 	fresh := slices.DeleteFunc(slices.Collect(maps.Keys(e.Parts)), func(p string) bool { return slices.Contains(c.parts, p) })
 	slices.SortFunc(fresh, func(a, b string) int { // mse_2 before mse_10
-		if len(a) != len(b) && strings.HasPrefix(a, "mse_") && strings.HasPrefix(b, "mse_") {
+		if len(a) != len(b) && strings.TrimRight(a, "0123456789") == strings.TrimRight(b, "0123456789") {
 			return len(a) - len(b)
 		}
 		return strings.Compare(a, b)

@@ -11,7 +11,7 @@ type Event struct {
 
 	// A step; of a layer, which comes before the steps that it had, Parts and the tokens.
 	Loss         float64            `json:"loss,omitempty"`
-	Parts        map[string]float64 `json:"parts,omitempty"`     // unweighted: mse_<layer>, kl, ce; weighted: penalty
+	Parts        map[string]float64 `json:"parts,omitempty"`     // unweighted: mse_<layer>, l2_<layer>, …, kl, ce; weighted: penalty
 	GradNorm     float64            `json:"grad_norm,omitempty"` // before clipping
 	LearningRate float64            `json:"learning_rate,omitempty"`
 	Tokens       int64              `json:"tokens,omitempty"`            // predicted in this stage so far; of an eval: held out

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -22,14 +23,20 @@ const (
 // heat is the alignment loss by layer and step, in colours of its logarithm.
 type heat struct {
 	run           *Run
-	first, last   int     // layers
-	lowest, above float64 // log10 of the losses in sight
+	first, last   int      // layers
+	lowest, above float64  // log10 of the losses in sight
+	words         []string // what they are, of distances
 }
 
 // heatMap finds the range of the run's alignment losses, if it has any.
 func (r *Run) heatMap() (heat, bool) {
 	h := heat{run: r, first: math.MaxInt, last: -1, lowest: math.Inf(1), above: math.Inf(-1)}
 	for _, s := range r.stages {
+		for _, d := range distances {
+			if d.part == s.part && !slices.Contains(h.words, d.words) {
+				h.words = append(h.words, d.words)
+			}
+		}
 		for _, layer := range s.layers {
 			h.first, h.last = min(h.first, layer), max(h.last, layer)
 		}
@@ -51,7 +58,7 @@ func (r *Run) heatMap() (heat, bool) {
 }
 
 func (r *Run) alignment(h heat) panel {
-	p := newPanel("alignment loss of each layer (mean square distance to the teacher)", "layer")
+	p := newPanel("alignment loss of each layer: distance to the teacher", "layer")
 	p.Add(h)
 	p.Y.Min, p.Y.Max, p.Y.Padding = float64(h.first)-0.5, float64(h.last)+0.5, 0
 	p.Y.Tick.Marker = integers{}
@@ -148,5 +155,5 @@ func (h heat) bar(c draw.Canvas, p *plot.Plot) {
 		c.FillText(style, vg.Point{X: right + 5, Y: at}, fmt.Sprintf("%.2g", t.Value))
 	}
 	style.Rotation, style.XAlign, style.YAlign = math.Pi/2, draw.XCenter, draw.YTop
-	c.FillText(style, vg.Point{X: right + 38, Y: (c.Min.Y + c.Max.Y) / 2}, "mean square")
+	c.FillText(style, vg.Point{X: right + 38, Y: (c.Min.Y + c.Max.Y) / 2}, strings.Join(h.words, ", "))
 }

@@ -53,6 +53,13 @@ func TestWrite(t *testing.T) {
 			r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: 1, Loss: 1, Parts: map[string]float64{"mse_0": math.NaN(), "mse_1": math.Inf(1)}})
 			r.Add(metrics.Event{Event: "eval", Stage: "1-a", Step: 1, Model: "student", Nats: math.NaN()})
 		}},
+		{"other distances", func(r *plot.Run) {
+			for step := range 3 {
+				r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: step + 1, Loss: 1, Parts: map[string]float64{"cosine_1": 0.5, "attention_1": 2}})
+				r.Add(metrics.Event{Event: "layer", Stage: "2-b", Step: 3, Parts: map[string]float64{"l2_0": 1}})
+				r.Add(metrics.Event{Event: "step", Stage: "2-b", Step: step + 1, Loss: 1, Parts: map[string]float64{"l2_0": 1}})
+			}
+		}},
 		{"long", func(r *plot.Run) {
 			r.Add(metrics.Event{Event: "eval", Model: "teacher", Nats: 1.5, StdErr: 0.1})
 			add(r, "1-mimic", 5000, 32)

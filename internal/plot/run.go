@@ -28,8 +28,9 @@ type point struct{ step, nats, stderr float64 }
 // stage is one stage's steps, some to a bucket.
 type stage struct {
 	label   string
-	layers  []int // those that have an alignment loss, ascending
-	each    int   // events per bucket
+	part    string // of the alignment loss; see distances
+	layers  []int  // those that have one, ascending
+	each    int    // events per bucket
 	buckets []bucket
 }
 
@@ -58,11 +59,23 @@ func (r *Run) Add(e metrics.Event) {
 	}
 }
 
+// distances are the parts of an alignment's loss, by their names in metrics and in the
+// picture. Of a stage that has several the first is drawn.
+var distances = []struct{ part, words string }{
+	{"mse", "mean square"}, {"l2", "L2 / √d"}, {"cosine", "1 − cosine"}, {"attention", "cross-entropy"},
+}
+
 func newStage(e metrics.Event) *stage {
 	s := &stage{label: e.Stage, each: 1}
-	for name := range e.Parts {
-		if layer, ok := layerOf(name); ok {
-			s.layers = append(s.layers, layer)
+	for _, d := range distances {
+		for name := range e.Parts {
+			if layer, ok := layerOf(name, d.part); ok {
+				s.layers = append(s.layers, layer)
+			}
+		}
+		if s.layers != nil {
+			s.part = d.part
+			break
 		}
 	}
 	slices.Sort(s.layers)
@@ -71,9 +84,9 @@ func newStage(e metrics.Event) *stage {
 
 func finite(x float64) bool { return x-x == 0 }
 
-// layerOf reads the layer out of a part's name, "mse_3".
-func layerOf(part string) (int, bool) {
-	digits, ok := strings.CutPrefix(part, "mse_")
+// layerOf reads the layer out of the name of a part's share, "mse_3".
+func layerOf(name, part string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, part+"_")
 	layer, err := strconv.Atoi(digits)
 	return layer, ok && err == nil
 }
@@ -81,7 +94,7 @@ func layerOf(part string) (int, bool) {
 func (s *stage) add(at int, e metrics.Event) {
 	b := bucket{from: at, to: at, n: 1, loss: e.Loss}
 	for _, layer := range s.layers {
-		b.layers = append(b.layers, e.Parts["mse_"+strconv.Itoa(layer)])
+		b.layers = append(b.layers, e.Parts[s.part+"_"+strconv.Itoa(layer)])
 	}
 	if n := len(s.buckets); n > 0 && s.buckets[n-1].n < s.each {
 		s.buckets[n-1] = s.buckets[n-1].join(b)

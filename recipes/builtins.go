@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/typo"
 )
 
 //go:embed *.yaml
@@ -30,7 +32,7 @@ func (e *UnknownError) Error() string { return fmt.Sprintf("no built-in recipe %
 
 // Hint names the recipe that was probably meant, or all of them.
 func (e *UnknownError) Hint() string {
-	if near := nearest(e.Name, Builtin()); near != "" {
+	if near := typo.Nearest(e.Name, Builtin()); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "there are " + strings.Join(Builtin(), ", ")

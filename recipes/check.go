@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/typo"
 )
 
 // check reports what is decoded but wrong.
@@ -84,7 +85,7 @@ func (rp *report) choice(path, got string, choices []string) {
 	case got == "":
 		rp.missing(path, oneOf(choices))
 	default:
-		if near := nearest(got, choices); near != "" {
+		if near := typo.Nearest(got, choices); near != "" {
 			rp.at(path, "is %q; did you mean %q?", got, near)
 			return
 		}

@@ -97,39 +97,6 @@ func (rp *report) err(file string) error {
 // parent is the path that holds path: "stages[0].loss" → "stages[0]" → "stages" → "".
 func parent(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
-// nearest returns the choice within two edits of word (one, for a word of up to
-// three letters), or "".
-func nearest(word string, choices []string) string {
-	best, bound := "", min(3, 1+len(word)/2)
-	for _, c := range choices {
-		if d := distance(word, c); d < bound {
-			best, bound = c, d
-		}
-	}
-	return best
-}
-
-// distance counts the single-byte insertions, deletions and replacements that turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j+1]+1, row[j]+1, replace)
-		}
-	}
-	return row[len(b)]
-}
-
 // oneOf reads "a, b or c".
 func oneOf(choices []string) string {
 	if n := len(choices); n > 1 {

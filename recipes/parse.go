@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/seed-1411d8c0/linearize/internal/typo"
 )
 
 // builtin are the knobs of a stage when neither it nor defaults say otherwise.
@@ -171,7 +173,7 @@ func (rp *report) unknown(path, key string, at [2]int) {
 	rp.broken[path] = true
 	message := fmt.Sprintf("unknown key %q", key)
 	known := keysAt(parent(path))
-	near := nearest(key, known)
+	near := typo.Nearest(key, known)
 	n := rp.tree.values[path]
 	switch {
 	case n != nil && n.ShortTag() == "!!null" && n.Value == "":

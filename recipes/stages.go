@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/typo"
 )
 
 var nameForm = regexp.MustCompile(`^[a-z0-9-]+$`)
@@ -164,7 +166,7 @@ func checkTargets(at string, list []string, rp *report) {
 	}
 	for i, m := range list {
 		path := fmt.Sprintf("%s[%d]", at, i)
-		if near := nearest(m, modules); near != "" && near != m || !moduleForm.MatchString(m) {
+		if near := typo.Nearest(m, modules); near != "" && near != m || !moduleForm.MatchString(m) {
 			rp.choice(path, m, modules)
 		}
 		if slices.Contains(list[:i], m) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/typo"
 )
 
 // UnsupportedError reports an architecture that no row covers.
@@ -224,30 +226,9 @@ func unlikeness(a, b string) float64 {
 	if a == "" || b == "" {
 		return 1
 	}
-	off := float64(distance(a, b)) / float64(max(len(a), len(b)))
+	off := float64(typo.Distance(a, b)) / float64(max(len(a), len(b)))
 	if strings.HasPrefix(a, strings.TrimRight(b, "0123456789")) {
 		off = min(off, 0.2+0.01*off)
 	}
 	return off
-}
-
-// distance is the least number of letters to insert, delete or replace that makes a b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

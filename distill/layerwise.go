@@ -174,7 +174,7 @@ func (w *layerwise) run(ctx context.Context, layer int) error {
 			return err
 		}
 		w.trained += w.env.Clock().Sub(began)
-		fmt.Fprintf(w.env.Out, "layer %d: mse %.6g → %.6g, %d steps in %s\n", layer, c.Part[0], c.Part[len(c.Part)-1], w.stage.Steps, w.env.Clock().Sub(began).Round(time.Millisecond))
+		fmt.Fprintf(w.env.Out, "layer %d: loss %.6g → %.6g, %d steps in %s\n", layer, c.Loss[0], c.Loss[len(c.Loss)-1], w.stage.Steps, w.env.Clock().Sub(began).Round(time.Millisecond))
 		if file, _, c, err = f.open(); err != nil {
 			return err
 		}
@@ -184,9 +184,8 @@ func (w *layerwise) run(ctx context.Context, layer int) error {
 		w.touch(name)
 	}
 	w.curves[layer] = c
-	last := len(c.Part) - 1
 	return w.record(Event{
-		Event: "layer", Stage: w.stage.label(), Step: w.stage.Steps, Parts: map[string]float64{partName(layer): c.Part[last]},
+		Event: "layer", Stage: w.stage.label(), Step: w.stage.Steps, Parts: c.at(w.stage.Steps-1, layer),
 		Tokens: w.tokens(w.stage.Steps), TokensPerSec: speed(w.tokens(1), c.Seconds),
 	})
 }
@@ -232,9 +231,8 @@ func (w *layerwise) report() error {
 		for _, layer := range w.stage.Aligned {
 			c := w.curves[layer]
 			e.Loss += c.Loss[step]
-			e.Parts[partName(layer)] = c.Part[step]
-			if len(c.Penalty) > 0 {
-				e.Parts[train.Penalty] += c.Penalty[step]
+			for name, x := range c.at(step, layer) {
+				e.Parts[name] += x // each layer has its own, but for the penalty
 			}
 			squares += c.Norm[step] * c.Norm[step]
 			if step > 0 {
@@ -263,8 +261,6 @@ func (w *layerwise) spent() {
 	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps, %.3g epochs from the cache, %s\n",
 		w.taught.Round(time.Millisecond), epochs, w.trained.Round(time.Millisecond))
 }
-
-func partName(layer int) string { return fmt.Sprintf("mse_%d", layer) }
 
 // free gives back what was compiled, and its memory.
 func (w *layerwise) free() {

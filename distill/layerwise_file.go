@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
@@ -23,15 +25,60 @@ const (
 
 // curve is what the steps of a layer measured, one value per step.
 type curve struct {
-	Loss, Part, Penalty, Norm, Seconds []float64
+	Loss, Norm, Seconds []float64
+	Parts               map[string][]float64 // by their names in the model of the one layer: mse_0, penalty
 }
 
-// The columns of a curve as tensors of a layer's file.
-func (c *curve) columns() map[string]*[]float64 {
-	return map[string]*[]float64{
-		"curve/loss": &c.Loss, "curve/part": &c.Part, "curve/penalty": &c.Penalty,
-		"curve/norm": &c.Norm, "curve/seconds": &c.Seconds,
+// Prefixes of the names of a curve's columns in a layer's file.
+const (
+	curvePrefix = "curve/"
+	partPrefix  = "part/"
+)
+
+// add appends what a step measured.
+func (c *curve) add(parts []string, m train.Metrics, took time.Duration) {
+	c.Loss, c.Norm, c.Seconds = append(c.Loss, m.Loss), append(c.Norm, m.GradNorm), append(c.Seconds, took.Seconds())
+	if c.Parts == nil {
+		c.Parts = map[string][]float64{}
 	}
+	for i, name := range parts {
+		c.Parts[name] = append(c.Parts[name], m.Parts[i])
+	}
+}
+
+// columns are the curve's, by their names in a layer's file.
+func (c *curve) columns() map[string][]float64 {
+	all := map[string][]float64{curvePrefix + "loss": c.Loss, curvePrefix + "norm": c.Norm, curvePrefix + "seconds": c.Seconds}
+	for name, column := range c.Parts {
+		all[partPrefix+name] = column
+	}
+	return all
+}
+
+// set is the inverse of columns, for one.
+func (c *curve) set(name string, column []float64) {
+	switch name {
+	case curvePrefix + "loss":
+		c.Loss = column
+	case curvePrefix + "norm":
+		c.Norm = column
+	case curvePrefix + "seconds":
+		c.Seconds = column
+	default:
+		c.Parts[strings.TrimPrefix(name, partPrefix)] = column
+	}
+}
+
+// at is what a step measured, the parts under the names that the layer gives them.
+func (c *curve) at(step, layer int) map[string]float64 {
+	parts := map[string]float64{}
+	for name, column := range c.Parts {
+		if part, ok := strings.CutSuffix(name, "_0"); ok {
+			name = fmt.Sprintf("%s_%d", part, layer)
+		}
+		parts[name] = column[step]
+	}
+	return parts
 }
 
 // layerFile is the state of one layer within a stage: the masters of what it trains,
@@ -63,11 +110,11 @@ func (f layerFile) write(step int, values masters, t *train.Trainer, c *curve) e
 		}
 	}
 	for name, column := range c.columns() {
-		data := make([]byte, 0, 8*len(*column))
-		for _, x := range *column {
+		data := make([]byte, 0, 8*len(column))
+		for _, x := range column {
 			data = binary.LittleEndian.AppendUint64(data, math.Float64bits(x))
 		}
-		sources = append(sources, checkpoints.Source{Name: name, DType: checkpoints.F64, Shape: []int{len(*column)}, Data: func() ([]byte, error) { return data, nil }})
+		sources = append(sources, checkpoints.Source{Name: name, DType: checkpoints.F64, Shape: []int{len(column)}, Data: func() ([]byte, error) { return data, nil }})
 	}
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		return fmt.Errorf("save layer: %w", err)
@@ -92,14 +139,24 @@ func (f layerFile) open() (file *checkpoints.File, step int, c *curve, err error
 	if err != nil || meta["key"] != f.key {
 		return nil, 0, &curve{}, file.Close()
 	}
-	c = &curve{}
-	for name, column := range c.columns() {
+	c = &curve{Parts: map[string][]float64{}}
+	for _, name := range file.Names() {
 		t, err := file.Tensor(name)
 		if err != nil {
 			return nil, 0, nil, errors.Join(fmt.Errorf("read layer: %w", err), file.Close())
 		}
+		if t.DType != checkpoints.F64 {
+			continue // a tensor of the model
+		}
+		var column []float64
 		for at := 0; at+8 <= len(t.Data); at += 8 {
-			*column = append(*column, math.Float64frombits(binary.LittleEndian.Uint64(t.Data[at:])))
+			column = append(column, math.Float64frombits(binary.LittleEndian.Uint64(t.Data[at:])))
+		}
+		c.set(name, column)
+	}
+	for name, column := range c.columns() {
+		if len(column) != step {
+			return nil, 0, nil, errors.Join(fmt.Errorf("read layer: %s: %s has %d steps, want %d", f.path, name, len(column), step), file.Close())
 		}
 	}
 	return file, step, c, nil

@@ -192,9 +192,8 @@ func (w *layerwise) trainer(layer int) (*layerTrainer, error) {
 	}
 	setup := train.Setup{
 		Backend: w.backend, Store: t.store, Teacher: &t.teacher, Student: nn.Net{Model: student, Weights: params}, Params: params,
-		Objective: objective(w.stage), Optimizer: optimizer(w.stage), Cached: true, Devices: w.devices,
+		Objective: objective(w.stage).Share(linear(w.plan.student)), Optimizer: optimizer(w.stage), Cached: true, Devices: w.devices,
 	}
-	setup.Objective.MSE /= float64(linear(w.plan.student)) // as the mean over all layers, whichever are aligned
 	for _, x := range w.plan.trained(w.stage, layer) {
 		setup.Tensors = append(setup.Tensors, train.Tensor{Name: x.Name, Group: slices.Index(rateGroups, x.Group), Decay: x.Decay})
 	}
@@ -209,7 +208,9 @@ func (w *layerwise) trainer(layer int) (*layerTrainer, error) {
 // fill loads the teacher's norm and the student's mixer.
 func (w *layerwise) fill(norm, params *nn.Params, layer int) error {
 	module, _ := w.teacher.Model.NormAt(layer, arch.BeforeAttention)
-	before := func(x arch.Weight) bool { return x.Group == "norm" && strings.HasPrefix(x.Name, module+".") }
+	before := func(x arch.Weight) bool {
+		return x.Group == "norm" && strings.HasPrefix(x.Name, module+".") || x.Group == "attention" && w.stage.Loss.Attention > 0
+	}
 	mixer := func(x arch.Weight) bool { return x.Group == "mixer" || x.Group == "attention" }
 	return errors.Join(
 		w.layerError("teacher", norm.LoadLayer(w.teacher.Model, layer, before, w.teacher.Float32)),
@@ -248,13 +249,9 @@ func (w *layerwise) train(ctx context.Context, layer int, f layerFile, was *chec
 		if err != nil {
 			return err
 		}
-		c.Loss, c.Part, c.Norm = append(c.Loss, m.Loss), append(c.Part, m.Parts[0]), append(c.Norm, m.GradNorm)
-		if len(m.Parts) > 1 {
-			c.Penalty = append(c.Penalty, m.Parts[1])
-		}
-		c.Seconds = append(c.Seconds, w.env.Clock().Sub(began).Seconds())
+		c.add(t.Parts(), m, w.env.Clock().Sub(began))
 		done := step + 1
-		bar.Set(int64(done), fmt.Sprintf("mse %.4g, %.0f tokens/s", m.Parts[0], speed(w.tokens(1), c.Seconds)))
+		bar.Set(int64(done), fmt.Sprintf("loss %.4g, %.0f tokens/s", m.Loss, speed(w.tokens(1), c.Seconds)))
 		stop := ctx.Err() != nil
 		if done < w.stage.Steps && (stop || w.stage.SaveEvery > 0 && done%w.stage.SaveEvery == 0) {
 			if err := f.write(done, t.Params, t.Trainer, c); err != nil {
@@ -300,7 +297,7 @@ func (w *layerwise) step(t *layerTrainer, layer, step int) (train.Metrics, error
 		return m, fmt.Errorf("stage %s, layer %d: %w", w.stage.label(), layer, err)
 	}
 	if !m.Finite() {
-		return m, &DivergedError{w.stage.label(), step + 1, fmt.Sprintf("layer %d: its alignment loss is %v, the norm of its gradient %v", layer, m.Parts[0], m.GradNorm)}
+		return m, &DivergedError{w.stage.label(), step + 1, fmt.Sprintf("layer %d: its alignment loss is %v, the norm of its gradient %v", layer, m.Loss, m.GradNorm)}
 	}
 	return m, nil
 }

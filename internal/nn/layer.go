@@ -23,11 +23,11 @@ func (n Net) Block(x *Node, target Target) (mixed, next *Node) {
 
 // AlignLayer is [Align] for one layer, both models being of [arch.Model.Single]: the
 // student's mixer beside what [Net.Block] of the teacher gave for the same x. Of the
-// teacher it needs the norm before the mixer alone.
+// teacher it needs the norm before the mixer alone, and for [Net.LogWeights] its attention.
 func AlignLayer(teacher, student Net, x, mixed *Node, target Target) Aligned {
 	h := teacher.norm(0, arch.BeforeAttention, x)
 	got := student.mix(0, h, student.rotations(x))
-	return Aligned{Student: student.compared(0, h, got, target), Teacher: mixed}
+	return Aligned{Input: h, Student: student.compared(0, h, got, target), Teacher: mixed}
 }
 
 // Width is how many elements per token the output of a model's mixers has that an

@@ -119,6 +119,15 @@ func (s *States) inputs(batch, tokens int) []any {
 	return []any{shaped(s.Hidden), shaped(s.Mixed)}
 }
 
+// Share is an alignment's objective for one of so many layers: what it adds to the mean
+// over all.
+func (o Objective) Share(layers int) Objective {
+	for _, weight := range []*float64{&o.MSE, &o.L2, &o.Cosine, &o.Attention} {
+		*weight /= float64(layers)
+	}
+	return o
+}
+
 // layerGraph is [Objective.graph] for one layer from its cached states.
 func (o Objective) layerGraph(teacher, student nn.Net, hidden, mixed, weights *Node) (loss *Node, parts []*Node, penalised bool) {
 	var penalties []*Node

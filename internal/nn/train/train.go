@@ -47,7 +47,7 @@ type Setup struct {
 	TopK int
 
 	// Cached: the batches hold [States] instead of ids, teacher and student are models of
-	// [arch.Model.Single], and MSE weighs the one layer.
+	// [arch.Model.Single], and the objective is an [Objective.Share].
 	Cached bool
 
 	Objective Objective

@@ -10,15 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 )
 
 const (
 	templateFile = "chat_template.jinja"
 	configFile   = "tokenizer_config.json"
 )
-
-// specialTokens are the names under which templates find special tokens.
-var specialTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
 // MissingError reports a folder without a chat template.
 type MissingError struct {
@@ -42,24 +41,9 @@ func (e *MissingError) Hint() string {
 // chat_template in tokenizer_config.json, of several the one named default. The error
 // is a [*MissingError] where there is none.
 func Load(dir string) (*Template, error) {
-	path := filepath.Join(dir, configFile)
-	config := map[string]json.RawMessage{}
-	raw, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	special, err := tokenizer.SpecialTokens(dir)
+	if err != nil {
 		return nil, err
-	}
-	if err == nil {
-		if err := json.Unmarshal(raw, &config); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
-		}
-	}
-	special := map[string]string{}
-	for _, name := range specialTokens {
-		if s, ok, err := tokenText(config[name]); err != nil {
-			return nil, fmt.Errorf("read %s: %s: %w", path, name, err)
-		} else if ok {
-			special[name] = s
-		}
 	}
 	own := filepath.Join(dir, templateFile)
 	switch source, err := os.ReadFile(own); {
@@ -68,32 +52,31 @@ func Load(dir string) (*Template, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	source, err := configTemplate(dir, config["chat_template"])
+	source, err := configTemplate(dir)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path+": chat_template", source, special)
-}
-
-// tokenText reads a special token: a text, or an object that has it as content.
-func tokenText(raw json.RawMessage) (string, bool, error) {
-	var s *string
-	if raw == nil || json.Unmarshal(raw, &s) == nil {
-		if s == nil {
-			return "", false, nil
-		}
-		return *s, true, nil
-	}
-	var token struct{ Content *string }
-	if err := json.Unmarshal(raw, &token); err != nil || token.Content == nil {
-		return "", false, errors.New("want a string or an object with content")
-	}
-	return *token.Content, true, nil
+	return Parse(filepath.Join(dir, configFile)+": chat_template", source, special)
 }
 
 // configTemplate reads chat_template of tokenizer_config.json: a text, or a list of
 // named ones.
-func configTemplate(dir string, raw json.RawMessage) (string, error) {
+func configTemplate(dir string) (string, error) {
+	path := filepath.Join(dir, configFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", &MissingError{Dir: dir}
+	}
+	if err != nil {
+		return "", err
+	}
+	var config struct {
+		Template json.RawMessage `json:"chat_template"`
+	}
+	if err := json.Unmarshal(data, &config); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	raw := config.Template
 	if raw == nil || string(raw) == "null" {
 		return "", &MissingError{Dir: dir}
 	}
@@ -103,7 +86,7 @@ func configTemplate(dir string, raw json.RawMessage) (string, error) {
 	}
 	var several []struct{ Name, Template string }
 	if err := json.Unmarshal(raw, &several); err != nil {
-		return "", fmt.Errorf("read %s: chat_template: want a string or a list of name and template", filepath.Join(dir, configFile))
+		return "", fmt.Errorf("read %s: chat_template: want a string or a list of name and template", path)
 	}
 	byName := map[string]string{}
 	for _, t := range several {

@@ -3,7 +3,6 @@ package data
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,9 +28,13 @@ func Open(dir string) (Encoding, *tokenizer.Tokenizer, error) {
 	if err != nil {
 		return Encoding{}, nil, err
 	}
-	e := Encoding{Tokenizer: tok, Fingerprint: func() (string, error) { return fingerprint(dir) }}
-	if e.End, err = endOf(dir, tok); err != nil {
+	special, err := tokenizer.SpecialTokens(dir)
+	if err != nil {
 		return Encoding{}, nil, err
+	}
+	e := Encoding{Tokenizer: tok, Fingerprint: func() (string, error) { return fingerprint(dir) }}
+	if id, ok := tok.ID(special["eos_token"]); ok {
+		e.End = []int{id}
 	}
 	template := sync.OnceValues(func() (*chat.Template, error) { return chat.Load(dir) })
 	e.Chat = func(m []chat.Message) (string, []chat.Span, error) {
@@ -42,44 +45,6 @@ func Open(dir string) (Encoding, *tokenizer.Tokenizer, error) {
 		return t.RenderSpans(m)
 	}
 	return e, tok, nil
-}
-
-// endOf reads the token that ends a text, eos_token of tokenizer_config.json; nil
-// when the folder names none.
-func endOf(dir string, tok *tokenizer.Tokenizer) ([]int, error) {
-	path := filepath.Join(dir, "tokenizer_config.json")
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var config struct {
-		EOS json.RawMessage `json:"eos_token"`
-	}
-	if err := json.Unmarshal(raw, &config); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	var name string
-	var object struct {
-		Content string `json:"content"`
-	}
-	switch {
-	case len(config.EOS) == 0:
-	case config.EOS[0] == '{':
-		err = json.Unmarshal(config.EOS, &object)
-		name = object.Content
-	default:
-		err = json.Unmarshal(config.EOS, &name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: eos_token: %w", path, err)
-	}
-	if id, ok := tok.ID(name); ok {
-		return []int{id}, nil
-	}
-	return nil, nil
 }
 
 // fingerprint is the hash of the files that decide how a folder's model reads text.

@@ -70,6 +70,9 @@ type downloadBar struct {
 }
 
 func (b *downloadBar) set(done, total int64) {
+	if total == 0 {
+		return // a download that goes on has the small files already
+	}
 	if total := megabytes(total); total != b.total {
 		b.close()
 		b.total, b.bar = total, ui.NewProgress(b.w, ui.IsTerminal(b.w), b.label, total, time.Now)

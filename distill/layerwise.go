@@ -222,7 +222,7 @@ func (w *layerwise) report() error {
 	spent := 0.0 // as of a stage that trains all layers in each step
 	for step := range w.stage.Steps {
 		done := step + 1
-		factor, _ := w.stage.rates(step)
+		factor, _ := w.stage.rates(step, nil)
 		e := Event{
 			Event: "step", Stage: w.stage.label(), Step: done, Parts: map[string]float64{},
 			LearningRate: factor * w.stage.LearningRate, Tokens: w.tokens(done),

@@ -270,7 +270,7 @@ func (w *layerwise) train(ctx context.Context, layer int, f layerFile, was *chec
 
 // step runs one optimizer step and refuses to go on from one that is not finite.
 func (w *layerwise) step(t *layerTrainer, layer, step int) (train.Metrics, error) {
-	_, rates := w.stage.rates(step)
+	_, rates := w.stage.rates(step, nil)
 	starts := w.draw.Starts(step, w.stage.BatchSize*w.stage.GradAccumulation)
 	var batches []train.Batch
 	for part := range w.stage.GradAccumulation {
@@ -288,6 +288,7 @@ func (w *layerwise) step(t *layerTrainer, layer, step int) (train.Metrics, error
 			return train.Metrics{}, err
 		}
 		batches = append(batches, train.Batch{
+			NoWindow: w.stage.dropsWindow(w.plan.Recipe.Seed, step, part),
 			B: w.stage.BatchSize, T: w.plan.Recipe.Data.SeqLen, States: &train.States{Hidden: x, Mixed: y},
 			Counted: w.corpus.Batch(own...).Real, // a mixer imitates whoever speaks
 		})

@@ -194,7 +194,7 @@ func spoil(t *testing.T, run string) {
 // Every part of an alignment's loss has the curves of joint execution.
 func TestLayerwiseParts(t *testing.T) {
 	dir := workshop(t, byLayer)
-	sets := []string{"stages[0].loss={l2: 1, cosine: 2, attention: 0.5, mse: 0}", "stages[1].loss={mse: 10, l2: 1, target: post_o}"}
+	sets := []string{"stages[0].loss={l2: 1, cosine: 2, attention: 0.5, mse: 0}", "stages[1].loss={mse: 10, l2: 1, target: post_o}", "stages[1].window_dropout=0.5"}
 	joint, alone := filepath.Join(dir, "joint"), filepath.Join(dir, "alone")
 	if _, _, err := run(t, plan(t, dir, distill.Options{Run: joint}, sets...), 0); err != nil {
 		t.Fatal(err)

@@ -139,6 +139,9 @@ func (p *Plan) planStages(origin map[string]string) error {
 		if s.Kind == "align" && !p.student.Linear() {
 			return fmt.Errorf("stage %s: kind align: the student has no linear layer to align", s.Name)
 		}
+		if err := p.checkObjective(s); err != nil {
+			return err
+		}
 		p.planCache(&stage)
 		stage.Groups = groups(p.student, s, stage.Set, origin, earlier)
 		for _, t := range stage.Set {

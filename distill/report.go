@@ -175,6 +175,10 @@ func (p *Plan) Print(out io.Writer) error {
 			fmt.Fprintf(out, "layer by layer: %s; hidden states take at most %s on the disk, in %s\n",
 				arch.FormatLayers(s.Aligned), ui.FormatBytes(s.CacheBytes), filepath.Join(p.Dir, cacheName))
 		}
+		if s.TeacherLogits != nil {
+			fmt.Fprintf(out, "the teacher's top %d logits take at most %s on the disk, in %s\n",
+				s.TeacherLogits.TopK, ui.FormatBytes(p.topBytes(s)), filepath.Join(p.Dir, cacheName))
+		}
 		if err := s.table().Write(out); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 //	linear    from 1 to floor over the steps after the warmup
 //	wsd       1, then linearly to floor over the last decay_steps
 //	constant  1
+//	plateau   1, and what [plateau] makes of it
 //
 // Cosine is that of the published reference: the warmup multiplies it, and it
 // runs from the first step on.
@@ -30,6 +31,57 @@ func scale(k recipes.Knobs, step, steps int) float64 {
 		factor *= float64(step+1) / float64(k.WarmupSteps)
 	}
 	return factor
+}
+
+// rates are the learning rates of a step, one for each of rateGroups, and the factor of
+// the schedule that is in them. Losses are those of the evaluations before.
+func (s Stage) rates(step int, losses []float64) (factor float64, rates []float64) {
+	factor = scale(s.Knobs, step, s.Steps)
+	if s.Schedule == "plateau" {
+		factor *= plateau(s.Knobs, losses)
+	}
+	for _, name := range rateGroups {
+		rates = append(rates, factor*s.Rate(name))
+	}
+	return factor, rates
+}
+
+// losses are those on data.eval in a stage, up to a number of steps done. They are in
+// the record, so that a run that goes on finds those that an uninterrupted one had.
+func (s *session) losses(stage Stage, steps int) []float64 {
+	if stage.Schedule != "plateau" {
+		return nil
+	}
+	var all []float64
+	for _, e := range s.evals {
+		if e.Stage == stage.label() && e.Model == "student" && e.Step <= steps {
+			all = append(all, e.Nats)
+		}
+	}
+	return all
+}
+
+// better is how much less than the best loss counts as an improvement, as a fraction of
+// it. It is torch's threshold.
+const better = 1e-4
+
+// plateau is the factor of the peak learning rate after evaluations: after more than
+// patience in a row that are no better than the best one it falls by factor, not below
+// floor, and counts anew.
+//
+// It is ReduceLROnPlateau of torch, in its mode min with a relative threshold.
+func plateau(k recipes.Knobs, losses []float64) float64 {
+	rate, best, worse := 1.0, math.Inf(1), 0
+	for _, loss := range losses {
+		if loss < best*(1-better) {
+			best, worse = loss, 0
+			continue
+		}
+		if worse++; worse > k.Patience {
+			rate, worse = max(rate*k.Factor, k.Floor), 0
+		}
+	}
+	return rate
 }
 
 // decay falls from 1 at 0 to floor at span, and is 1 before.

@@ -199,11 +199,19 @@ func sourcesOf(list []recipes.Source) []data.Source {
 // packing is how a recipe's documents fill windows.
 func packing(d recipes.Data) data.Packing { return cmp.Or(data.Packing(d.Packing), data.Concat) }
 
-// sampler draws a stage's windows: each stage in an order of its own.
+// sampler draws a stage's windows: each stage in an order of its own,
+// and those that remember the teacher's logits the same windows in the same order.
 func (s *session) sampler(stage Stage) (data.Sampler, error) {
-	draw, err := data.NewSampler(s.corpus, s.plan.Recipe.Seed^stream(stage.Name))
+	name := stage.Name
+	if stage.TeacherLogits != nil {
+		name = topSeed
+	}
+	draw, err := data.NewSampler(s.corpus, s.plan.Recipe.Seed^stream(name))
 	if err != nil {
 		return draw, fmt.Errorf("data.train: %w", err)
+	}
+	if stage.TeacherLogits != nil {
+		draw = draw.OneCut()
 	}
 	return draw, nil
 }
@@ -230,6 +238,9 @@ func (s *session) trainer(i int) (*train.Trainer, error) {
 		Backend: s.backend, Store: s.store, Teacher: s.teacher, Student: s.student, Params: s.params,
 		Objective: objective(stage), Optimizer: optimizer(stage), Devices: s.devices,
 	}
+	if k := stage.TeacherLogits; k != nil {
+		setup.TopK = k.TopK
+	}
 	for _, t := range stage.Set {
 		setup.Tensors = append(setup.Tensors, train.Tensor{Name: t.Name, Group: slices.Index(rateGroups, t.Group), Decay: t.Decay})
 		s.touch(t.Name)
@@ -243,18 +254,6 @@ func (s *session) trainer(i int) (*train.Trainer, error) {
 
 func optimizer(s Stage) train.AdamW {
 	return train.AdamW{Beta1: s.Betas[0], Beta2: s.Betas[1], Eps: s.Eps, WeightDecay: s.WeightDecay, ClipNorm: s.ClipNorm}
-}
-
-func objective(s Stage) train.Objective {
-	l := s.Loss
-	o := train.Objective{
-		MSE: l.MSE, L2: l.L2, Cosine: l.Cosine, Attention: l.Attention,
-		KL: l.KL, ReverseKL: l.ReverseKL, CE: l.CE, Temperature: l.Temperature,
-	}
-	if l.Target == "post_o" {
-		o.Target = nn.PostO
-	}
-	return o
 }
 
 // stream makes a random stream's number from names (FNV-1a).

@@ -46,12 +46,17 @@ func (s *session) runStage(ctx context.Context, i int) (err error) {
 
 // loop runs the optimizer steps of a stage: batch, step, metrics; evaluation and
 // save where they are due.
-func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error {
+func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) (err error) {
 	stage := s.plan.Stages[i]
 	draw, err := s.sampler(stage)
 	if err != nil {
 		return err
 	}
+	top, err := s.openTop(stage, draw)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, top.close()) }()
 	perStep := int64(stage.BatchSize) * int64(stage.GradAccumulation) * int64(s.plan.Recipe.Data.SeqLen)
 	bar := s.progress(stage.label(), int64(stage.Steps))
 	defer bar.Done()
@@ -61,7 +66,7 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 	var spent time.Duration // training only, without the first step, which compiles
 	for step := from; step < stage.Steps; step++ {
 		began := s.env.Clock()
-		m, rate, err := s.step(stage, step, draw, t)
+		m, rate, err := s.step(stage, step, draw, top, t)
 		if err != nil {
 			return err
 		}
@@ -99,6 +104,7 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) error
 			return &InterruptedError{Run: s.plan.Dir, Stage: stage.label(), At: filepath.Join(s.plan.Dir, stage.dir(done))}
 		}
 	}
+	top.report(s.env.Out)
 	return nil
 }
 
@@ -112,29 +118,29 @@ func (s *session) evaluateSkipped(ctx context.Context, stage Stage, from int, t 
 	return s.evaluate(ctx, stage.label(), from, t)
 }
 
-// rates are the learning rates of a step, one for each of rateGroups, and the factor of
-// the schedule that is in them.
-func (s Stage) rates(step int) (factor float64, rates []float64) {
-	factor = scale(s.Knobs, step, s.Steps)
-	for _, name := range rateGroups {
-		rates = append(rates, factor*s.Rate(name))
-	}
-	return factor, rates
-}
-
 // step runs one optimizer step and refuses to go on from one that is not finite.
-func (s *session) step(stage Stage, step int, draw data.Sampler, t *train.Trainer) (m train.Metrics, rate float64, err error) {
-	factor, rates := stage.rates(step)
+func (s *session) step(stage Stage, step int, draw data.Sampler, top *topTeacher, t *train.Trainer) (m train.Metrics, rate float64, err error) {
+	factor, rates := stage.rates(step, s.losses(stage, step))
 	seqLen := s.plan.Recipe.Data.SeqLen
 	starts := draw.Starts(step, stage.BatchSize*stage.GradAccumulation)
 	var batches []train.Batch
 	for part := range stage.GradAccumulation {
-		b := s.corpus.Batch(starts[part*stage.BatchSize : (part+1)*stage.BatchSize]...)
+		windows := starts[part*stage.BatchSize : (part+1)*stage.BatchSize]
+		b := s.corpus.Batch(windows...)
 		counted := b.Counted
 		if stage.Kind == "align" {
 			counted = b.Real // a mixer imitates whoever speaks
 		}
-		batches = append(batches, train.Batch{B: stage.BatchSize, T: seqLen, IDs: b.Inputs, Targets: b.Targets, Counted: counted})
+		batch := train.Batch{
+			B: stage.BatchSize, T: seqLen, IDs: b.Inputs, Targets: b.Targets, Counted: counted,
+			NoWindow: stage.dropsWindow(s.plan.Recipe.Seed, step, part),
+		}
+		if top != nil {
+			if batch.Top, err = top.batch(windows, b.Inputs); err != nil {
+				return m, 0, fmt.Errorf("stage %s: %w", stage.label(), err)
+			}
+		}
+		batches = append(batches, batch)
 	}
 	if m, err = t.Step(step+1, rates, batches...); err != nil {
 		return m, 0, fmt.Errorf("stage %s: %w", stage.label(), err)

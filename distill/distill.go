@@ -30,9 +30,17 @@
 // trained as fp32 masters and rounded only when they are saved; low-rank adapters
 // are merged when they are saved and when their stage ends.
 //
+// An alignment of execution: layerwise takes one layer after the other, from the
+// teacher's hidden states on the disk, and ends with the same student. While it runs
+// the folder has
+//
+//	cache/1-mimic/                  the states before two layers and what a mixer made of them
+//	layers/1-mimic/layer-0003.safetensors  what a layer has become, or is becoming
+//
 // # Limits
 //
-// Teacher, student and optimizer are in memory together; one device.
+// Teacher, student and optimizer are in memory together, except in layerwise stages:
+// there, one layer and its optimizer. Evaluations have both models in memory.
 package distill
 
 import (

@@ -315,7 +315,11 @@ func firstNotFinite(params *nn.Params, names []string) string {
 
 // interrupted says where a stage goes on.
 func (w *layerwise) interrupted() error {
-	return &InterruptedError{Run: w.plan.Dir, Stage: w.stage.label(), At: filepath.Join(w.plan.Dir, layersName, w.stage.label())}
+	at := filepath.Join(w.plan.Dir, layersName, w.stage.label())
+	if !exists(at) { // no layer has been trained yet
+		at = filepath.Join(w.plan.Dir, stateFile)
+	}
+	return &InterruptedError{Run: w.plan.Dir, Stage: w.stage.label(), At: at}
 }
 
 func closeFile(f *checkpoints.File) error {

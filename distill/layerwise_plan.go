@@ -28,20 +28,23 @@ func (p *Plan) planLayers(s *Stage) error {
 		}
 	}
 	for i := range p.student.Layers {
+		if len(p.student.Mixers[i].Weights(p.student.At(i))) == 0 && s.Train == "new" {
+			continue // there is nothing to train
+		}
 		if p.student.Converted(i) && (wanted == nil || slices.Contains(wanted, i)) {
 			s.Aligned = append(s.Aligned, i)
 		}
 	}
-	if len(s.Aligned) == 0 {
-		return fmt.Errorf("stage %s: layers: none of %s is converted", s.Name, s.Stage.Layers)
+	if len(s.Aligned) == 0 && wanted != nil {
+		return fmt.Errorf("stage %s: layers: none of %s is converted, with something for train: %s", s.Name, s.Stage.Layers, s.Train)
 	}
 	return nil
 }
 
 // chosen keeps what a stage trains in the layers that it aligns.
-func (p *Plan) chosen(s *Stage, set []Trainable) []Trainable {
-	if s.Execution != recipes.Layerwise {
-		return set
+func (p *Plan) chosen(s *Stage, set []Trainable) ([]Trainable, error) {
+	if s.Execution != recipes.Layerwise || len(set) == 0 {
+		return set, nil
 	}
 	of := map[string]bool{}
 	for _, i := range s.Aligned {
@@ -49,7 +52,11 @@ func (p *Plan) chosen(s *Stage, set []Trainable) []Trainable {
 			of[w.Name] = true
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(set), func(t Trainable) bool { return !of[t.Name] })
+	set = slices.DeleteFunc(slices.Clone(set), func(t Trainable) bool { return !of[t.Name] })
+	if len(set) == 0 {
+		return nil, fmt.Errorf("stage %s: train: %s matches no tensor of the layers %s", s.Name, s.Train, arch.FormatLayers(s.Aligned))
+	}
+	return set, nil
 }
 
 // planCache says what the hidden states take on the disk, at most: where the steps

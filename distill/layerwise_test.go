@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -293,6 +294,26 @@ func TestLayerwiseSpace(t *testing.T) {
 	env.Free = func(string) int64 { return 64000 }
 	if _, err := p.Run(t.Context(), env); err != nil && !strings.Contains(err.Error(), "cache of hidden states") {
 		t.Errorf("Run() with more room = %v", err)
+	}
+}
+
+// Where mixers add nothing, a layerwise stage of new tensors is skipped as another is,
+// and of two kinds of mixers it trains the layers that have some.
+func TestLayerwiseNothingNew(t *testing.T) {
+	dir := workshop(t, byLayer)
+	p := plan(t, dir, distill.Options{Run: filepath.Join(dir, "gla")}, append([]string{"student={mixer: gla}"}, layerwise...)...)
+	if s := p.Stages[0]; s.Skipped == "" || s.CacheBytes != 0 {
+		t.Errorf("a stage of nothing new is not skipped: %+v", s)
+	}
+	if _, _, err := run(t, p, 0); err != nil {
+		t.Fatal(err)
+	}
+	p = plan(t, dir, distill.Options{Run: filepath.Join(dir, "both")}, append([]string{"student={mixer: gla, layer_mixers: {2: hedgehog}}"}, layerwise...)...)
+	if !slices.Equal(p.Stages[0].Aligned, []int{2}) || !slices.Equal(p.Stages[1].Aligned, []int{0, 1, 2}) {
+		t.Errorf("aligned are %v and %v", p.Stages[0].Aligned, p.Stages[1].Aligned)
+	}
+	if _, _, err := run(t, p, 0); err != nil {
+		t.Fatal(err)
 	}
 }
 

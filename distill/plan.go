@@ -129,7 +129,9 @@ func (p *Plan) planStages(origin map[string]string) error {
 			return err
 		}
 		stage.Set, stage.Modules, err = trainSet(p.student, s)
-		stage.Set = p.chosen(&stage, stage.Set)
+		if err == nil {
+			stage.Set, err = p.chosen(&stage, stage.Set)
+		}
 		if _, empty := errors.AsType[*emptyError](err); empty && s.Train == "new" && p.student.Linear() {
 			stage.Skipped, stage.Steps, stage.Tokens = addNone(p.student)+": nothing for train: new", 0, 0
 			nothing = cmp.Or(nothing, err)

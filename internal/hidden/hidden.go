@@ -104,7 +104,7 @@ func Open(dir, key string, l Layout) (*Cache, error) {
 	c := &Cache{dir: dir, m: manifest{Key: key, Layout: l}}
 	var old manifest
 	data, err := os.ReadFile(filepath.Join(dir, manifestName))
-	if err != nil || json.Unmarshal(data, &old) != nil || old.Key != key || old.Layout != l {
+	if known := err == nil && json.Unmarshal(data, &old) == nil && old.Key == key && old.Layout == l; !known {
 		return c, nil // there is nothing of use
 	}
 	for s, p := range old.Parts {

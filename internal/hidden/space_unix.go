@@ -11,5 +11,5 @@ func Free(dir string) (bytes int64, ok bool) {
 	if unix.Statfs(dir, &s) != nil {
 		return 0, false
 	}
-	return int64(s.Bavail) * int64(s.Bsize), true
+	return int64(s.Bavail) * int64(s.Bsize), true //nolint:unconvert // other systems have other types
 }

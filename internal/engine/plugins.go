@@ -59,8 +59,9 @@ func foldersBelow(root string) []string {
 	return []string{filepath.Join(root, "go-xla"), filepath.Join(root, "go-xla", "nvidia")}
 }
 
-// pluginName has the name of the plugin, and its version, in the name of a file.
-var pluginName = regexp.MustCompile(`^(?:pjrt_c_api_(.+?)(?:_(v[0-9.]+))?_plugin|pjrt[-_]plugin[-_](.+))\.(?:so|dylib)$`)
+// pluginName has the name of the plugin, and its version, in the name of a file. The
+// last form is that of jax's packages.
+var pluginName = regexp.MustCompile(`^(?:pjrt_c_api_(.+?)(?:_(v[0-9.]+))?_plugin|pjrt[-_]plugin[-_](.+)|xla_(.+)_plugin)\.(?:so|dylib)$`)
 
 // Plugins are the files of [Folders] that have the name of a plugin, the first of each name.
 func Plugins() []Plugin {
@@ -80,7 +81,7 @@ func pluginsIn(dirs []string) []Plugin {
 			if m == nil {
 				continue
 			}
-			p := Plugin{Name: cmp.Or(m[1], m[3]), Path: filepath.Join(dir, e.Name()), Version: m[2]}
+			p := Plugin{Name: cmp.Or(m[1], m[3], m[4]), Path: filepath.Join(dir, e.Name()), Version: m[2]}
 			i := slices.IndexFunc(found, func(other Plugin) bool { return other.Name == p.Name })
 			switch {
 			case i < 0:

@@ -103,6 +103,7 @@ func TestPlugins(t *testing.T) {
 		filepath.Join(first, "libcpu.so"),
 		filepath.Join(second, "pjrt_c_api_cpu_plugin.so"),
 		filepath.Join(second, "pjrt-plugin-tpu.so"),
+		filepath.Join(second, "xla_cuda_plugin.so"),
 	} {
 		write(t, path, nil)
 	}
@@ -111,6 +112,7 @@ func TestPlugins(t *testing.T) {
 	}
 	t.Setenv(engine.PluginPathEnv, strings.Join([]string{first, "", "/nowhere", second}, string(os.PathListSeparator)))
 	want := []engine.Plugin{
+		{Name: "cuda", Path: filepath.Join(second, "xla_cuda_plugin.so")},
 		{Name: "tpu", Path: filepath.Join(second, "pjrt-plugin-tpu.so")},
 		{Name: "cpu", Path: filepath.Join(first, "pjrt_c_api_cpu_plugin.so"), Version: "v0.114.0"},
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute"
+
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
@@ -74,7 +76,7 @@ func TestDevices(t *testing.T) {
 				t.Skip("each case compiles two graphs")
 			}
 			run := func(devices *train.Devices) (all []train.Metrics) {
-				r := newPairOn(t, tt.mixers, tt.objective, devices)
+				r := newPairOn(t, backend, tt.mixers, tt.objective, devices)
 				for step := 1; step <= steps; step++ {
 					var batches []train.Batch
 					for i := range tt.micro {
@@ -112,7 +114,7 @@ func TestDevices(t *testing.T) {
 		})
 	}
 	t.Run("rows", func(t *testing.T) {
-		r := newPairOn(t, [2]string{"gla", "softmax"}, train.Objective{CE: 1}, four)
+		r := newPairOn(t, backend, [2]string{"gla", "softmax"}, train.Objective{CE: 1}, four)
 		_, err := r.trainer.Step(1, []float64{1e-3}, r.batch(6, 8, 1))
 		if err == nil || !strings.Contains(err.Error(), "among 4 devices") {
 			t.Errorf("6 rows on 4 devices: %v", err)
@@ -120,7 +122,8 @@ func TestDevices(t *testing.T) {
 	})
 }
 
-func newPairOn(t *testing.T, mixers [2]string, objective train.Objective, devices *train.Devices) rig {
+// newPairOn is [newPair] on any engine and devices, with all tensors of the layers in training.
+func newPairOn(t *testing.T, backend compute.Backend, mixers [2]string, objective train.Objective, devices *train.Devices) rig {
 	t.Helper()
 	net, store := nntest.Random(t, map[string]any{
 		"vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "head_dim": 8, "tie_word_embeddings": false,
@@ -128,7 +131,7 @@ func newPairOn(t *testing.T, mixers [2]string, objective train.Objective, device
 	params := net.Weights.(*nn.Params)
 	teacher := nn.Net{Model: nntest.WithMixers(t, net.Model, "softmax", "softmax"), Weights: params}
 	setup := train.Setup{
-		Backend: enginetest.Open(t), Store: store, Teacher: &teacher, Student: net, Params: params, Objective: objective,
+		Backend: backend, Store: store, Teacher: &teacher, Student: net, Params: params, Objective: objective,
 		Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, ClipNorm: 1}, Devices: devices,
 	}
 	for _, w := range net.Model.Weights() {

@@ -185,7 +185,7 @@ func Absent(text []byte) (map[string]any, error) {
 	absent := maps.Clone(row.defaults)
 	delete(absent, "partial_rotary_factor") // of the rope's dictionary
 	absent["num_key_value_heads"], absent["head_dim"] = m.KVHeads, m.HeadDim
-	if err := (family{nested: row.nested, spelling: row.spelling}).normalise(raw); err != nil {
+	if err := (family{nested: row.nested, spelling: row.spelling, ignores: row.ignores}).normalise(raw); err != nil {
 		return nil, err
 	}
 	for key := range absent {

@@ -18,10 +18,14 @@ import (
 // readParquet yields the rows of a file. Only the columns that make a document are
 // read, a page of each at a time.
 func readParquet(path string, in *os.File, yield func(row) error) (err error) {
-	n := 0
+	n, ours := 0, false
 	defer func() {
-		// The package reports some of what is wrong with a file by panics.
+		// The package reports some of what is wrong with a file by panics. What panics
+		// in yield is no fault of the file's.
 		if p := recover(); p != nil {
+			if ours {
+				panic(p)
+			}
 			err = fmt.Errorf("%s: after row %d: the file is broken: %v", path, n, p)
 		}
 	}()
@@ -51,7 +55,9 @@ func readParquet(path string, in *os.File, yield func(row) error) (err error) {
 				err = x.check()
 			}
 			if err == nil && !x.blank() {
+				ours = true
 				err = yield(x)
+				ours = false
 			}
 			if err != nil {
 				return errors.Join(at(path, " row ", n, err), t.close())

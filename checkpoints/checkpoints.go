@@ -77,16 +77,3 @@ func (i Info) clone() Info {
 	i.Shape = slices.Clone(i.Shape)
 	return i
 }
-
-// hinted is an error with a way out of it, which the command line prints on a line
-// of its own.
-type hinted struct {
-	error
-
-	hint string
-}
-
-// Hint tells what to do about the error.
-func (h *hinted) Hint() string { return h.hint }
-
-func (h *hinted) Unwrap() error { return h.error }

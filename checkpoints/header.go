@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/nlpodyssey/safetensors"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // maxHeader is the longest header that the reference reader takes.
@@ -145,7 +147,7 @@ func unsupportedDType(tensor string, got DType) error {
 	err := fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16, an integer or BOOL", tensor, got)
 	for _, packed := range []string{"F8", "F6", "F4", "I4", "U4"} {
 		if strings.HasPrefix(string(got), packed) {
-			return &hinted{err, "quantized weights are not read: get the BF16 or F16 form of the model"}
+			return advice.On(err, "quantized weights are not read: get the BF16 or F16 form of the model")
 		}
 	}
 	return err

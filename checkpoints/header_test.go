@@ -2,12 +2,13 @@ package checkpoints
 
 import (
 	"encoding/binary"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // file puts the length in front of a header and data behind it.
@@ -61,9 +62,8 @@ func TestParseHeader(t *testing.T) {
 
 func TestUnsupportedDTypeHasHint(t *testing.T) {
 	_, _, err := parseHeader(file(`{"w":{"dtype":"F8_E5M2","shape":[1],"data_offsets":[0,1]}}`, 1))
-	h, ok := errors.AsType[*hinted](err)
-	if !ok || !strings.Contains(h.Hint(), "BF16") {
-		t.Errorf("error %v: hint %v, want one that names BF16", err, h)
+	if hint := advice.Of(err); !strings.Contains(hint, "BF16") {
+		t.Errorf("error %v: hint %q, want one that names BF16", err, hint)
 	}
 }
 

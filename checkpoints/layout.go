@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 const (
@@ -55,11 +57,11 @@ func findWeights(dir string) (string, error) {
 	shards := glob(dir, shardPattern)
 	switch {
 	case single && index:
-		return "", &hinted{fmt.Errorf("both %s and %s", singleName, indexName), "remove the one that is not the model"}
+		return "", advice.On(fmt.Errorf("both %s and %s", singleName, indexName), "remove the one that is not the model")
 	case index:
 		return indexName, nil
 	case single && len(shards) > 0:
-		return "", &hinted{fmt.Errorf("both %s and %s", singleName, shards[0]), "remove the one that is not the model"}
+		return "", advice.On(fmt.Errorf("both %s and %s", singleName, shards[0]), "remove the one that is not the model")
 	case single:
 		return singleName, nil
 	case len(shards) > 0:
@@ -67,7 +69,7 @@ func findWeights(dir string) (string, error) {
 	}
 	for _, pattern := range picklePatterns {
 		if found := glob(dir, pattern); len(found) > 0 {
-			return "", &hinted{fmt.Errorf("no safetensors but %s: pickled weights are not read", found[0]), `make safetensors of them in Python: AutoModelForCausalLM.from_pretrained(MODEL, dtype="auto").save_pretrained(OUT)`}
+			return "", advice.On(fmt.Errorf("no safetensors but %s: pickled weights are not read", found[0]), `make safetensors of them in Python: AutoModelForCausalLM.from_pretrained(MODEL, dtype="auto").save_pretrained(OUT)`)
 		}
 	}
 	return "", fmt.Errorf("no weights: want %s, or shards with %s", singleName, indexName)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
 )
 
@@ -51,9 +52,9 @@ func checkApart(path, input string) error {
 	}
 	switch {
 	case path == in || sameFile(path, in):
-		return &hinted{fmt.Errorf("output is the input %s", input), "choose another folder"}
+		return advice.On(fmt.Errorf("output is the input %s", input), "choose another folder")
 	case within(in, path):
-		return &hinted{fmt.Errorf("output holds the input %s", input), "choose another folder"}
+		return advice.On(fmt.Errorf("output holds the input %s", input), "choose another folder")
 	}
 	return nil
 }
@@ -102,9 +103,9 @@ func checkReplaceable(path string, overwrite bool) error {
 	case len(names) == 0:
 		return nil
 	case !overwrite:
-		return &hinted{fmt.Errorf("folder is not empty: it holds %s", some(names)), "choose another folder, or replace this one with --overwrite"}
+		return advice.On(fmt.Errorf("folder is not empty: it holds %s", some(names)), "choose another folder, or replace this one with --overwrite")
 	case !slices.ContainsFunc(outputMarks, func(mark string) bool { return slices.Contains(names, mark) }):
-		return &hinted{fmt.Errorf("folder holds %s, which is no model or run to replace", some(names)), "choose another folder, or remove this one yourself"}
+		return advice.On(fmt.Errorf("folder holds %s, which is no model or run to replace", some(names)), "choose another folder, or remove this one yourself")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/hub"
@@ -135,10 +136,7 @@ func (r *doctorReport) examineEngine(name string) engineReport {
 	}
 	b, err := engine.Open(name)
 	if err != nil {
-		e.Problem = err.Error()
-		if h, ok := errors.AsType[hinter](err); ok {
-			e.Hint = h.Hint()
-		}
+		e.Problem, e.Hint = err.Error(), advice.Of(err)
 		return e
 	}
 	defer b.Finalize()

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // Exit codes are part of the interface; docs/cli.md lists them.
@@ -25,12 +27,6 @@ const (
 type exiter interface {
 	error
 	ExitCode() int
-}
-
-// hinter is an error that says what to do about it.
-type hinter interface {
-	error
-	Hint() string
 }
 
 func exitCode(err error) int {
@@ -55,8 +51,8 @@ func printError(w io.Writer, err error) {
 		return
 	}
 	fmt.Fprintf(w, "linearize: %v\n", err)
-	if h, ok := errors.AsType[hinter](err); ok {
-		fmt.Fprintf(w, "linearize: hint: %s\n", h.Hint())
+	if hint := advice.Of(err); hint != "" {
+		fmt.Fprintf(w, "linearize: hint: %s\n", hint)
 	}
 	if os.Getenv("LINEARIZE_DEBUG") == "" {
 		return

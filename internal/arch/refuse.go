@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // refuse looks for what makes a model of any family another thing than a stack of
@@ -56,13 +58,13 @@ func refuseQuantized(raw json.RawMessage) error {
 		q.Method = "bitsandbytes" // which once was the only one
 	}
 	if q.Method == "" {
-		return &hinted{errors.New("config.json: quantization_config is there: quantized weights are not supported, want plain F32, F16 or BF16 tensors"), unquantized}
+		return advice.On(errors.New("config.json: quantization_config is there: quantized weights are not supported, want plain F32, F16 or BF16 tensors"), unquantized)
 	}
 	hint := unquantized
 	if class := dequantizers[q.Method]; class != "" {
 		hint += fmt.Sprintf(", or make it in Python: from_pretrained(MODEL, quantization_config=%s(dequantize=True)).save_pretrained(OUT)", class)
 	}
-	return &hinted{fmt.Errorf("config.json: quantization_config.quant_method is %q: quantized weights are not supported, want plain F32, F16 or BF16 tensors", q.Method), hint}
+	return advice.On(fmt.Errorf("config.json: quantization_config.quant_method is %q: quantized weights are not supported, want plain F32, F16 or BF16 tensors", q.Method), hint)
 }
 
 const unquantized = "get the model in BF16 or F16, as it was before it was quantized"
@@ -71,15 +73,3 @@ const unquantized = "get the model in BF16 or F16, as it was before it was quant
 var dequantizers = map[string]string{
 	"compressed-tensors": "CompressedTensorsConfig", "fp8": "FineGrainedFP8Config", "mxfp4": "Mxfp4Config",
 }
-
-// hinted is an error with a way out of it.
-type hinted struct {
-	error
-
-	hint string
-}
-
-// Hint tells what to do about the error.
-func (h *hinted) Hint() string { return h.hint }
-
-func (h *hinted) Unwrap() error { return h.error }

@@ -12,6 +12,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // maxTries is for requests in a row that bring no new byte.
@@ -40,10 +42,10 @@ func (d *download) blob(ctx context.Context, e entry, blob string) error {
 		}
 		d.more(-e.Size, 0)
 	}
-	return &hinted{
+	return advice.On(
 		fmt.Errorf("wrong bytes twice: their hash is %s, want %s", got, e.etag()),
 		"a proxy or mirror may serve a damaged copy; HF_ENDPOINT chooses another",
-	}
+	)
 }
 
 // fill appends to part until it has the file's size. What came stays when it fails.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 func TestCachedInPart(t *testing.T) {
@@ -140,8 +142,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := Resolve(t.Context(), testRepo, o)
-	e, ok := errors.AsType[*hinted](err)
-	if !ok || !strings.Contains(err.Error(), "no space left on device") || !strings.Contains(e.Hint(), "HF_HUB_CACHE") {
+	if err == nil || !strings.Contains(err.Error(), "no space left on device") || !strings.Contains(advice.Of(err), "HF_HUB_CACHE") {
 		t.Errorf("error is %v, want a full disk and what to do", err)
 	}
 	if _, err := os.Lstat(part); err != nil {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // patience is for an answer, and for the next bytes of one.
@@ -30,10 +32,10 @@ type client struct {
 func newClient(o Options) (*client, error) {
 	endpoint, err := url.Parse(o.Endpoint)
 	if err != nil || (endpoint.Scheme != "https" && endpoint.Scheme != "http") || endpoint.Host == "" || endpoint.User != nil {
-		return nil, &hinted{
+		return nil, advice.On(
 			errors.New("the endpoint is no address of a web server"), // it may hold a password
 			"HF_ENDPOINT is as https://huggingface.co; a token goes into HF_TOKEN",
-		}
+		)
 	}
 	token := o.Token
 	if token == "" && o.TokenFile != "" {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // parallel is how many files are fetched at once.
@@ -190,10 +192,10 @@ func (d *download) diskFull(err error) error {
 	if err == nil || !isDiskFull(err) {
 		return err
 	}
-	return &hinted{
+	return advice.On(
 		fmt.Errorf("%s: %w", d.cache.dir, err),
 		"free some, or set HF_HUB_CACHE to a folder on another disk; what came so far is kept",
-	}
+	)
 }
 
 // sized tells whether a file is there with all its bytes.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // What can be wrong with a model's name, as opposed to the network or the disk.
@@ -12,15 +14,6 @@ var (
 	ErrAccess    = errors.New("gated or private")
 	ErrNotCached = errors.New("not cached")
 )
-
-// hinted is an error that says what to do about it.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h *hinted) Hint() string  { return h.hint }
-func (h *hinted) Unwrap() error { return h.error }
 
 // networkError is a request that got no answer, or not all of one.
 type networkError struct {
@@ -62,17 +55,17 @@ func (c *client) explain(err error, ref Ref, file string) error {
 	}
 	switch {
 	case e.code == "RevisionNotFound":
-		return &hinted{fmt.Errorf("revision %q is %w", ref.Revision, ErrNotFound), "branches and tags are listed on " + page}
+		return advice.On(fmt.Errorf("revision %q is %w", ref.Revision, ErrNotFound), "branches and tags are listed on "+page)
 	case e.code == "EntryNotFound" || e.status == http.StatusNotFound && file != "":
 		return fmt.Errorf("file %s is %w", file, ErrNotFound)
 	case e.code == "RepoNotFound" && e.status == http.StatusUnauthorized:
-		return &hinted{fmt.Errorf("repository %s is %w, or it is %w", ref.Repo, ErrNotFound, ErrAccess), access}
+		return advice.On(fmt.Errorf("repository %s is %w, or it is %w", ref.Repo, ErrNotFound, ErrAccess), access)
 	case e.code == "RepoNotFound":
-		return &hinted{fmt.Errorf("repository %s is %w", ref.Repo, ErrNotFound), "no folder of that name is here either"}
+		return advice.On(fmt.Errorf("repository %s is %w", ref.Repo, ErrNotFound), "no folder of that name is here either")
 	case e.status == http.StatusNotFound:
 		return fmt.Errorf("repository %s with revision %q is %w", ref.Repo, ref.Revision, ErrNotFound)
 	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden || e.code == "GatedRepo":
-		return &hinted{fmt.Errorf("repository %s is %w: %w", ref.Repo, ErrAccess, err), access}
+		return advice.On(fmt.Errorf("repository %s is %w: %w", ref.Repo, ErrAccess, err), access)
 	}
 	return err
 }

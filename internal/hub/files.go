@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 const (
@@ -95,10 +97,10 @@ func (l listing) check(skipWeights bool) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(l)) {
 		if strings.HasSuffix(name, ".bin") || strings.HasSuffix(name, ".pth") || strings.HasSuffix(name, ".pt") {
-			return &hinted{
+			return advice.On(
 				fmt.Errorf("the repository has no %s but %s: pickled weights are not read", singleName, name),
 				"convert it to safetensors first; some repositories have them at @refs/pr/1",
-			}
+			)
 		}
 	}
 	return fmt.Errorf("the repository has no %s and no %s", singleName, indexName)

@@ -39,6 +39,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // Options say where models come from. [FromEnv] fills all but the last four.
@@ -69,10 +71,10 @@ func Resolve(ctx context.Context, arg string, o Options) (dir string, ref Ref, e
 	}
 	c := cacheOf(o.Cache, ref.Repo)
 	if !strings.Contains(arg, "@") && isDir(filepath.Dir(arg)) && !isDir(c.dir) {
-		return "", Ref{}, &hinted{
+		return "", Ref{}, advice.On(
 			&fs.PathError{Op: "open", Path: arg, Err: syscall.ENOENT}, // as opening it would say
-			"for the model of that name on the hub write " + ref.Repo + "@" + defaultRevision,
-		}
+			"for the model of that name on the hub write "+ref.Repo+"@"+defaultRevision,
+		)
 	}
 	dir, ref.Commit, err = resolve(ctx, c, ref, o)
 	if err != nil {
@@ -118,13 +120,13 @@ func offline(c cache, ref Ref, commit string, here state) (string, string, error
 	const hint = "run it once without --offline and HF_HUB_OFFLINE, or give a folder"
 	switch {
 	case commit == "":
-		return "", "", &hinted{fmt.Errorf("revision %q is %w in %s", ref.Revision, ErrNotCached, c.dir), hint}
+		return "", "", advice.On(fmt.Errorf("revision %q is %w in %s", ref.Revision, ErrNotCached, c.dir), hint)
 	case !isDir(c.snapshot(commit)):
-		return "", "", &hinted{fmt.Errorf("commit %s is %w in %s", commit, ErrNotCached, c.dir), hint}
+		return "", "", advice.On(fmt.Errorf("commit %s is %w in %s", commit, ErrNotCached, c.dir), hint)
 	case !here.usable():
-		return "", "", &hinted{
+		return "", "", advice.On(
 			fmt.Errorf("%s is %w in %s", strings.Join(here.missing, ", "), ErrNotCached, c.snapshot(commit)), hint,
-		}
+		)
 	}
 	return c.snapshot(commit), commit, nil
 }

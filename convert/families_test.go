@@ -20,12 +20,13 @@ import (
 // student's folder, neither a tensor nor a key of its config. The student that is
 // compared was read back and converted once more: what the first one lost, it lacks.
 func TestFamiliesKeepLogits(t *testing.T) {
+	t.Parallel() // most of the time goes to the disk
 	for _, name := range testdata.Families(t) {
 		if slices.Contains(towers, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // most of the time goes to the disk
+			t.Parallel()
 			teacher := testdata.Family(t, name)
 			dir := teacher
 			for _, out := range []string{"student", "again"} {

@@ -17,9 +17,10 @@ import (
 // Each family is a teacher: converted, aligned layer by layer and distilled, with the
 // family's own norms and MLP kept. Both losses fall.
 func TestEveryFamily(t *testing.T) {
+	t.Parallel() // most of the time goes to the disk
 	for _, name := range testdata.Families(t) {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // most of the time goes to the disk
+			t.Parallel()
 			dir := t.TempDir()
 			teacher := filepath.Join(dir, "teacher")
 			if err := os.CopyFS(teacher, os.DirFS(testdata.Family(t, name))); err != nil {

@@ -21,7 +21,7 @@ type framed struct {
 	k, v *Node // [G, B, T, D]
 	conv []*Node
 
-	projected *Node // [B, T, G·D], the keys before anything else
+	projected *Node // [B, T, G·D], the teacher's keys before the frame
 }
 
 // inputs projects x to queries, keys and values and applies what the frame says:

@@ -17,15 +17,16 @@ import (
 //	log α_t = log σ(g_t) / normaliser
 //	S_t     = Diag(α_t) S_{t−1} + f(k_t) v_tᵀ
 //	r_t     = S_tᵀ f(q_t)
-//	s_t     = Σ_j softmax_j(q̃_t·k̃_j/√D) v_j,   t−window < j <= t
+//	s_t     = Σ_j softmax_j(c·q̃_t·k̃_j) v_j,   t−window < j <= t, c the teacher's scale, 1/√D
 //	y_t     = ½ r_t + ½ s_t, or r_t without a window
 //
 // f is the softmax over the dimensions of a head; with activation=none it is k_t and
-// q_t/√D, as in GLA. q̃ and k̃ are rotated to their positions, q and k only with rope.
-// g is
+// q_t/√D, as in GLA. q̃ and k̃ are rotated to their positions, q and k only with rope;
+// a cap that the teacher has for scores is not in s. g is
 //
-//	decay_from=key    the key as projected, before convolution, norm and rotation, the
-//	                  same for the query heads that share it
+//	decay_from=key    the key as the teacher projects it, with a norm of the teacher's if
+//	                  there is one, before convolution, norm and rotation; the same for
+//	                  the query heads that share it
 //	decay_from=input  W₂·W₁·u + b, for each query head
 //
 // and with decay=head one number per head: the mean of that key, or H rows of W₂.

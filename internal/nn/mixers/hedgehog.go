@@ -1,7 +1,6 @@
 package mixers
 
 import (
-
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
@@ -17,11 +16,12 @@ import (
 // With window=w some keys, the set W(i), are seen by softmax instead, under the same
 // denominator:
 //
-//	a_ij = γ·exp(s_ij − m_i)    j in W(i),    s_ij = q_i·k_j/√D, m_i = max over W(i)
+//	a_ij = γ·exp(s_ij − m_i)    j in W(i),    s_ij = c·q_i·k_j, m_i = max over W(i)
 //	a_ij = δ·φq_i·φk_j          all other j <= i
 //	y_i  = Σ_j a_ij v_j / Σ_j a_ij
 //
-// with γ = sigmoid(window_factors) per head and δ = 1, or 1−γ with affine. The
+// with c the teacher's scale, 1/√D for most, γ = sigmoid(window_factors) per head and
+// δ = 1, or 1−γ with affine. A cap that the teacher has for scores is not in it. The
 // maximum is part of the definition: it sets the weight of one branch against
 // the other, and gradients flow through it. The set is
 //

@@ -13,12 +13,13 @@ import (
 // softmax is causal attention with grouped heads; without options the teacher's
 // own, over rotated queries and keys:
 //
-//	y_i = Σ_j exp(s_ij) v_j / (Σ_j exp(s_ij) + exp(b)),   s_ij = c·tanh(q_i·k_j / (c·√D))
+//	y_i = Σ_j exp(s_ij) v_j / (Σ_j exp(s_ij) + exp(b)),   s_ij = c·tanh(a·q_i·k_j / c)
 //
 // The sums go over all j <= i, and with window=w over i−w < j <= i and the first
 // n = sinks tokens of the sequence. qk_norm norms q and k before they are rotated.
-// softcap=c bends the scores, which are q_i·k_j/√D without it; b is a learnt logit
-// per head that is there with sink_logit.
+// a is the teacher's scale, 1/√D for most. c is softcap, or without one the teacher's
+// cap, and the scores are a·q_i·k_j where there is neither; b is a learnt logit per head
+// that is there with sink_logit.
 //
 // State: keys, normed and rotated, and values, [B, G, S, D]. Without a window S is
 // l.Capacity and token j is in place j. With one S is n+w: the first n tokens, then

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -284,20 +283,6 @@ func (w *layerwise) close() error {
 		errs = append(errs, w.teacher.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// sweepLayers removes what layerwise stages before the present one have left.
-func (s *session) sweepLayers(at int) error {
-	for _, stage := range s.plan.Stages[:min(at, len(s.plan.Stages))] {
-		for _, name := range []string{cacheName, layersName} {
-			dir := filepath.Join(s.plan.Dir, name)
-			if err := os.RemoveAll(filepath.Join(dir, stage.label())); err != nil {
-				return fmt.Errorf("clean up: %w", err)
-			}
-			_ = os.Remove(dir) // if it is empty now
-		}
-	}
-	return nil
 }
 
 // layerwise reports whether the stage takes one layer at a time.

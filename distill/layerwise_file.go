@@ -190,3 +190,17 @@ func (f layerFile) restore(file *checkpoints.File, t *train.Trainer) error {
 	}
 	return nil
 }
+
+// sweepLayers removes what layerwise stages before the present one have left.
+func (s *session) sweepLayers(at int) error {
+	for _, stage := range s.plan.Stages[:min(at, len(s.plan.Stages))] {
+		for _, name := range []string{cacheName, layersName} {
+			dir := filepath.Join(s.plan.Dir, name)
+			if err := os.RemoveAll(filepath.Join(dir, stage.label())); err != nil {
+				return fmt.Errorf("clean up: %w", err)
+			}
+			_ = os.Remove(dir) // if it is empty now
+		}
+	}
+	return nil
+}

@@ -39,7 +39,15 @@ func (e *UnsupportedError) Hint() string {
 
 // Unsupported returns an [*UnsupportedError] for an architecture, or a model_type, of
 // which nothing but the name is known.
-func Unsupported(name string) error { return unsupported(name, "", nil) }
+func Unsupported(name string) error {
+	for _, known := range sorted(relatives) {
+		if stem, _ := cutHead(known); plain(stem) == plain(name) { // a model_type
+			r := relatives[known]
+			return &UnsupportedError{Architecture: name, Why: r.is, Nearest: r.nearest}
+		}
+	}
+	return unsupported(name, "", nil)
+}
 
 // unsupported says all that a name and a config tell about a model that no row covers.
 func unsupported(architecture, modelType string, raw map[string]json.RawMessage) error {
@@ -221,8 +229,7 @@ func nearest(architecture, modelType string, raw map[string]json.RawMessage) str
 // unlikeness is how much of two names differs, from 0 to 1, whatever their case. A
 // name that begins with another, but for its number, is rather like it.
 func unlikeness(a, b string) float64 {
-	plain := strings.NewReplacer("_", "", "-", "", ".", "")
-	a, b = strings.ToLower(plain.Replace(a)), strings.ToLower(plain.Replace(b))
+	a, b = plain(a), plain(b)
 	if a == "" || b == "" {
 		return 1
 	}
@@ -231,4 +238,9 @@ func unlikeness(a, b string) float64 {
 		off = min(off, 0.2+0.01*off)
 	}
 	return off
+}
+
+// plain is a name without what two spellings of it differ in.
+func plain(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))
 }

@@ -78,6 +78,12 @@ func TestRelatives(t *testing.T) {
 			t.Errorf("%s: %+v", architecture, e)
 		}
 	}
+	// A model_type will do.
+	for name, why := range map[string]string{"mixtral": "a mixture of experts", "t5": "an encoder with a decoder", "deepseek_v3": "a mixture of experts with MLA", "nothing": ""} {
+		if e, ok := errors.AsType[*arch.UnsupportedError](arch.Unsupported(name)); !ok || e.Why != why || e.Architecture != name {
+			t.Errorf("Unsupported(%q) = %+v, want it to be %q", name, e, why)
+		}
+	}
 }
 
 // TestRefuse: a config of a supported architecture that asks for what no row gives.

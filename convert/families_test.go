@@ -95,6 +95,19 @@ func TestWindowOfTheTeacher(t *testing.T) {
 	}
 }
 
+// What softmax everywhere would carry is what the attention of a hybrid does, whatever
+// heads its linear layers have.
+func TestMemoryOfHybrids(t *testing.T) {
+	r, err := convert.Inspect(testdata.Family(t, "qwen3.5-text"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	perLayer := 2 * 4 * r.Memory.Context * r.Sizes.KVHeads * r.Sizes.HeadDim
+	if want := int64(r.Sizes.Layers * perLayer); r.Memory.Softmax != want {
+		t.Errorf("softmax everywhere carries %d bytes, want %d", r.Memory.Softmax, want)
+	}
+}
+
 func logits(t *testing.T, dir string) []float32 {
 	t.Helper()
 	net, store := nntest.Load(t, dir)

@@ -158,9 +158,8 @@ func (v *inventory) report() *Report {
 func memory(m *arch.Model) Memory {
 	c := Memory{Context: cmp.Or(m.MaxPositions, 4096)}
 	for i, x := range m.Mixers {
-		at := m.At(i)
-		c.Softmax += m.Native(i).StateBytes(at, c.Context)
-		c.State += x.StateBytes(at, c.Context)
+		c.Softmax += m.Native(i).StateBytes(m, c.Context) // with the heads of attention, also where the family's own linear layer has others
+		c.State += x.StateBytes(m.At(i), c.Context)
 	}
 	return c
 }

@@ -86,6 +86,7 @@ type inputs struct {
 	ids, targets *Node   // [B, T]
 	top          *nn.Top // of the teacher's logits, which takes its place; nil: it runs
 	weights      *Node   // [B, T]: make means of sums over tokens; nil where all tokens are alike
+	trained      []*Node // the tensors that gradients are asked for
 }
 
 // graph builds the loss and its parts, the sum of the penalties last if there are any.

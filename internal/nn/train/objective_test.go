@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -48,12 +49,12 @@ func TestParts(t *testing.T) {
 						if top {
 							in.top = &nn.Top{IDs: x[3], Log: x[4]}
 						}
+						for _, w := range net.Model.Weights() {
+							in.trained = append(in.trained, net.Weights.Weight(x[0].Graph(), w.Name))
+						}
 						loss, parts := o.imitateBy(size, &net, student(net), in)
 						out := append([]*Node{loss}, parts...)
-						for _, w := range net.Model.Weights() {
-							out = append(out, Gradient(loss, net.Weights.Weight(loss.Graph(), w.Name))[0])
-						}
-						return out
+						return append(out, Gradient(loss, in.trained...)...)
 					})
 					if err != nil {
 						t.Fatal(err)
@@ -71,7 +72,11 @@ func TestParts(t *testing.T) {
 					e.Finalize()
 				}
 				for i := range got[0] {
-					numtest.Near(t, "in parts", got[1][i], got[0][i], 3e-6)
+					what := "loss or part"
+					if k := i - len(got[0]) + len(net.Model.Weights()); k >= 0 {
+						what = "gradient of " + net.Model.Weights()[k].Name
+					}
+					numtest.Near(t, fmt.Sprintf("%+v, top %v, weighted %v: %s", o, top, weighted, what), got[1][i], got[0][i], 3e-6)
 				}
 			}
 		}

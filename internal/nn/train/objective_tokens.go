@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn"
@@ -16,9 +18,10 @@ const (
 
 // imitate holds the student's next-token distribution against the teacher's and the text.
 //
-// Few logits are there at once. Of many, each part's gradient is taken as soon as its
-// loss is known, so that nothing else of it has to wait for the backward pass: of all
-// arrays over tokens and vocabulary, that gradient alone is there in full.
+// Few logits are there at once. Of many, each part's gradient for the hidden states and
+// the head's tensors is taken as soon as its loss is known, so that nothing of its logits
+// has to wait for the backward pass: no array over all tokens and the vocabulary is ever
+// there.
 func (o Objective) imitate(teacher *nn.Net, student nn.Net, in inputs) (loss *Node, parts []*Node) {
 	dims := in.ids.Shape().Dimensions
 	return o.imitateBy(partTokens(dims[0], dims[1], student.Model.Vocab), teacher, student, in)
@@ -43,38 +46,87 @@ func (o Objective) imitateBy(size int, teacher *nn.Net, student nn.Net, in input
 	if asks {
 		y = StopGradient(teacher.Hidden(in.ids))
 	}
-	var losses []*Node
+	var back backward
 	for at := 0; at < tokens; at += size {
 		to := min(at+size, tokens)
-		logits := student.Logits(ops.Span(x, 1, at, to))
+		some := ops.Span(x, 1, at, to)
 		var want *Node
 		if asks {
 			want = StopGradient(teacher.Logits(ops.Span(y, 1, at, to)))
 		}
-		some := o.measure(logits, want, in.span(at, to))
+		head := Identity(StopGradient(some)) // where gradients of what follows end
+		measured := o.measure(student.Logits(head), want, in.span(at, to))
 		if in.weights == nil { // means over the part's tokens
-			for i := range some {
-				some[i] = MulScalar(some[i], float64(to-at)/float64(tokens))
+			for i := range measured {
+				measured[i] = MulScalar(measured[i], float64(to-at)/float64(tokens))
 			}
 		}
-		losses = append(losses, backward(o.weigh(some), logits))
-		for i := range some {
-			if at == 0 {
-				parts = append(parts, some[i])
-			} else {
-				parts[i] = Add(parts[i], some[i])
+		back.add(o.weigh(measured), head, some, in.trained)
+		for i := range measured {
+			if at > 0 {
+				measured[i] = Add(parts[i], measured[i])
 			}
 		}
+		parts = measured
 	}
-	return sum(losses), parts
+	return back.loss(), parts
 }
 
-// backward is a loss of which no more is kept for the backward pass than its gradient
-// for x, of the shape of x.
-func backward(loss, x *Node) *Node {
-	grad := StopGradient(Gradient(loss, x)[0])
-	along := ReduceAllSum(Mul(x, grad))
-	return Add(StopGradient(loss), Sub(along, StopGradient(along)))
+// backward is a sum of losses of which no more is kept for the backward pass than their
+// gradients for some nodes.
+type backward struct {
+	losses []*Node
+	at     []*Node // the nodes
+	grads  []*Node
+}
+
+// add adds a loss with its gradients for those of the trained tensors that it depends on,
+// and for head, which is x without what x is made of.
+func (b *backward) add(loss, head, x *Node, trained []*Node) {
+	at := append([]*Node{head}, reached(loss, head, trained)...)
+	for i, grad := range Gradient(loss, at...) {
+		of := at[i]
+		if i == 0 {
+			of = x
+		}
+		k := slices.Index(b.at, of)
+		if k < 0 {
+			b.at, b.grads = append(b.at, of), append(b.grads, StopGradient(grad))
+			continue
+		}
+		b.grads[k] = Add(b.grads[k], StopGradient(grad))
+	}
+	b.losses = append(b.losses, StopGradient(loss))
+}
+
+// loss is the sum, whose gradients are those that were added.
+func (b *backward) loss() *Node {
+	var along []*Node
+	for i, x := range b.at {
+		along = append(along, ReduceAllSum(Mul(x, b.grads[i])))
+	}
+	first := sum(along)
+	return Add(sum(b.losses), Sub(first, StopGradient(first)))
+}
+
+// reached are those of some nodes that a result depends on by ways that do not lead
+// through x.
+func reached(result, x *Node, of []*Node) []*Node {
+	seen := map[*Node]bool{x: true}
+	var found []*Node
+	for open := []*Node{result}; len(open) > 0; {
+		n := open[len(open)-1]
+		open = open[:len(open)-1]
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		if slices.Contains(of, n) {
+			found = append(found, n)
+		}
+		open = append(open, n.Inputs()...)
+	}
+	return found
 }
 
 // partTokens is how many tokens of each row of a batch make a part.

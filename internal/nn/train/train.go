@@ -276,7 +276,11 @@ func (t *Trainer) applyGraph(_ *model.Scope, control, loss *Node) []*Node {
 // gradients builds the loss and its gradient for every trainable tensor, from what
 // [Batch.inputs] gave.
 func (t *Trainer) gradients(student nn.Net, batch []*Node) (losses *Node, grads []*Node) {
-	in := inputs{ids: batch[0], targets: batch[1]}
+	at := make([]*Node, len(t.Tensors))
+	for i, x := range t.Tensors {
+		at[i] = t.Params.Weight(batch[0].Graph(), x.Name)
+	}
+	in := inputs{ids: batch[0], targets: batch[1], trained: at}
 	if rest := batch[2:]; t.TopK > 0 {
 		in.top = &nn.Top{IDs: rest[0], Log: rest[1]}
 		batch = rest
@@ -293,10 +297,6 @@ func (t *Trainer) gradients(student nn.Net, batch []*Node) (losses *Node, grads 
 		loss, parts, penalised = t.Objective.graph(t.Teacher, student, in)
 	}
 	t.penalised = penalised
-	at := make([]*Node, len(t.Tensors))
-	for i, x := range t.Tensors {
-		at[i] = t.Params.Weight(in.ids.Graph(), x.Name)
-	}
 	grads = Gradient(loss, at...)
 	return Stack(append([]*Node{loss}, parts...), 0), grads
 }

@@ -32,13 +32,21 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TESTFLAGS ?=
 PKG ?= ./...
 
-.PHONY: help build demo test check vet lint bench golden golden-mixers golden-families golden-tokenizers golden-chat clean
+# What check-xla runs on XLA of the suite: a compiled graph of each kind. All of it takes
+# half an hour there, most of it compiling.
+XLA_WHOLE := ./internal/engine ./internal/nn/ops ./internal/eval
+XLA_MIXERS := TestTrainingIsOracle/(hedgehog|gla|mamba2|gated-delta)$$
+XLA_STEPS := TestAgainstGo|TestDevices|TestAccumulation
+XLA_RUNS := TestResume|TestLayerwiseIsJoint|TestEngineOfARun
+
+.PHONY: help build demo test check check-xla vet lint bench golden golden-mixers golden-families golden-tokenizers golden-chat clean
 
 help:
 	@echo 'make demo     convert and train the built-in teacher, start to end (under 3 minutes)'
 	@echo 'make test     run the tests; ENGINE=xla runs them on XLA; PKG=./distill TESTFLAGS=-v narrow it'
 	@echo 'make build    make bin/linearize'
 	@echo 'make check    build, vet, lint, test: what must pass before a commit'
+	@echo 'make check-xla   a choice of the tests on XLA, where the rig for its plugin is'
 	@echo 'make bench    run the benchmarks and print what mixers cost; TORCH=PYTHON compares'
 	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
 	@echo 'make golden-mixers golden-families golden-tokenizers golden-chat   recompute what other people'"'"'s code gives, in Python'
@@ -55,8 +63,21 @@ test:
 
 check: build vet lint test
 
+# Where the rig is absent, or cannot fetch what it builds from, that is said and no failure.
+check-xla:
+	@test -x $(XLA_RIG) || { echo 'make: check-xla is skipped: there is no rig at $(XLA_RIG)'; exit 0; }; \
+	plugin=$$($(XLA_RIG)) || { echo 'make: check-xla is SKIPPED: the rig built no plugin, see above'; exit 0; }; \
+	eval "$$plugin"; export LINEARIZE_TEST_ENGINE=xla:cpu; set -ex; \
+	$(GO) test $(TESTFLAGS) $(XLA_WHOLE); \
+	$(GO) test $(TESTFLAGS) -run '$(XLA_MIXERS)' ./internal/nn/mixers; \
+	$(GO) test $(TESTFLAGS) -short -run '$(XLA_STEPS)' ./internal/nn/train; \
+	$(GO) test $(TESTFLAGS) -run '$(XLA_RUNS)' ./distill
+
+# Without cgo there is the engine go alone.
 vet:
 	$(GO) vet ./...
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/linearize
+	CGO_ENABLED=0 $(GO) test ./internal/engine
 
 lint:
 	GOTOOLCHAIN=$(TOOLCHAIN) $(GO) run $(GOLANGCI) run --concurrency 2 ./...

@@ -275,7 +275,7 @@ func TestYAML(t *testing.T) {
 
 func TestBuiltins(t *testing.T) {
 	names := recipes.Builtin()
-	if diff := cmp.Diff([]string{"demo", "stories"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"demo", "halo", "hedgecats", "liger", "lizard", "lolcats", "mambainllama", "mmmamba", "radlads", "stories"}, names); diff != "" {
 		t.Errorf("built-in recipes (-want +got):\n%s", diff)
 	}
 	for _, name := range names {

@@ -96,7 +96,7 @@ func TestDistillationGoldens(t *testing.T) {
 	near(t, "soft cross-entropy", kl+golden.Want["teacher_entropy"], golden.Want["soft_cross_entropy"], 2e-6)
 	near(t, "KL(student ‖ teacher)", reverse, golden.Want["reverse_kl"], 2e-6)
 	near(t, "half and half", (kl+golden.Want["teacher_entropy"]+reverse)/2, golden.Want["symmetric"], 2e-6)
-	near(t, "mean square", loss(func(p, q, w *Node) *Node { return nn.MSE(p, q, w) }), golden.Want["logit_mse"], 2e-6)
+	near(t, "mean square", loss(nn.MSE), golden.Want["logit_mse"], 2e-6)
 
 	// All tokens but the likeliest three of four in one: nothing is lost of a vocabulary of 4.
 	bucketed := loss(func(p, q, w *Node) *Node {

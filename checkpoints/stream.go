@@ -1,6 +1,7 @@
 package checkpoints
 
 import (
+	"errors"
 	"bufio"
 	"fmt"
 	"io"
@@ -69,7 +70,9 @@ func (s *stream) take(t Source) []byte {
 		return nil
 	}
 	data, err := t.Data()
-	switch {
+	switch _, named := errors.AsType[*NotFiniteError](err); {
+	case named: // the tensor that was read
+		s.err = err
 	case err != nil:
 		s.err = fmt.Errorf("tensor %s: %w", t.Name, err)
 	case int64(len(data)) != t.Bytes():

@@ -209,3 +209,18 @@ func FuzzDescribe(f *testing.F) {
 		}
 	})
 }
+
+// Values of the wrong kind are told in the words of JSON.
+func TestWrongKinds(t *testing.T) {
+	for want, changes := range map[string]map[string]any{
+		"config.json: hidden_size is a number 24.5, want a whole number":     {"hidden_size": 24.5},
+		"config.json: tie_word_embeddings is a string, want true or false":   {"tie_word_embeddings": "yes"},
+		"config.json: rope_parameters is a string, want an object":           {"rope_parameters": "x"},
+		"config.json: rope_parameters.rope_theta is a string, want a number": {"rope_parameters": map[string]any{"rope_theta": "1e4"}},
+		"config.json: architectures is a string, want a list":                {"architectures": "LlamaForCausalLM"},
+	} {
+		if _, err := arch.Describe(config(t, changes)); err == nil || err.Error() != want {
+			t.Errorf("Describe() = %v, want %q", err, want)
+		}
+	}
+}

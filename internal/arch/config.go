@@ -92,7 +92,7 @@ type config struct {
 func parseConfig(text []byte) (*config, error) {
 	raw := map[string]json.RawMessage{}
 	if err := json.Unmarshal(text, &raw); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, unreadable("", err)
 	}
 	var head config
 	if err := pickKeys(raw, &head, "architectures", "model_type", "teacher_architectures"); err != nil {
@@ -124,7 +124,7 @@ func parseConfig(text []byte) (*config, error) {
 	}
 	c := &config{interleaved: row.interleaved, partial: row.partial, longrope: row.longrope, row: row}
 	if err := json.Unmarshal(plain, c); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, unreadable("", err)
 	}
 	c.Architectures = arches
 	return c, nil
@@ -135,7 +135,7 @@ func (f family) normalise(raw map[string]json.RawMessage) error {
 	if f.nested != "" && set(raw[f.nested]) {
 		var inner map[string]json.RawMessage
 		if err := json.Unmarshal(raw[f.nested], &inner); err != nil {
-			return fmt.Errorf("config.json: %s: %w", f.nested, err)
+			return unreadable(f.nested, err)
 		}
 		for key, value := range inner {
 			if _, ok := raw[key]; !ok {
@@ -179,7 +179,7 @@ func Absent(text []byte) (map[string]any, error) {
 	}
 	raw := map[string]json.RawMessage{}
 	if err := json.Unmarshal(text, &raw); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, unreadable("", err)
 	}
 	row := families[m.Family]
 	absent := maps.Clone(row.defaults)
@@ -228,7 +228,7 @@ func pickKeys(raw map[string]json.RawMessage, into *config, keys ...string) erro
 		err = json.Unmarshal(text, into)
 	}
 	if err != nil {
-		return fmt.Errorf("config.json: %w", err)
+		return unreadable("", err)
 	}
 	return nil
 }

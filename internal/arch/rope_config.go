@@ -51,7 +51,7 @@ func (c *config) ropeSection(layerType string) (*ropeConfig, error) {
 		raw := spelling.raw
 		var byType map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &byType); err != nil {
-			return nil, fmt.Errorf("config.json: %s: %w", p.key, err)
+			return nil, unreadable(p.key, err)
 		}
 		if own, ok := byType[layerType]; ok {
 			raw, p.key = own, p.key+"."+layerType
@@ -60,7 +60,7 @@ func (c *config) ropeSection(layerType string) (*ropeConfig, error) {
 			continue
 		}
 		if err := json.Unmarshal(raw, p); err != nil {
-			return nil, fmt.Errorf("config.json: %s: %w", p.key, err)
+			return nil, unreadable(p.key, err)
 		}
 		if found == nil {
 			found = p

@@ -120,8 +120,12 @@ func TestJSONReference(t *testing.T) {
 		if cmd.Args(cmd, nil) != nil {
 			return
 		}
+		args := append(strings.Fields(path), "--json")
+		if cmd.Flags().Lookup("bench") != nil {
+			args = append(args, "--bench", "0")
+		}
 		var stdout, stderr bytes.Buffer
-		if code := run(append(strings.Fields(path), "--json"), &stdout, &stderr); code != exitOK {
+		if code := run(args, &stdout, &stderr); code != exitOK {
 			t.Errorf("linearize %s --json: exit code %d: %s", path, code, &stderr)
 		}
 		var keys map[string]any

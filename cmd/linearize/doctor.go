@@ -52,7 +52,8 @@ Nothing is fetched without it.`,
 			if asJSON {
 				return errors.Join(printJSON(cmd, r), r.broken())
 			}
-			return errors.Join(r.write(cmd.OutOrStdout()), r.broken())
+			r.write(cmd.OutOrStdout())
+			return r.broken()
 		},
 	}
 	f := cmd.Flags()

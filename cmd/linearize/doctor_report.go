@@ -14,7 +14,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
-func (r *doctorReport) write(w io.Writer) error {
+func (r *doctorReport) write(w io.Writer) {
 	line := func(key, format string, args ...any) {
 		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%-15s %s", key, fmt.Sprintf(format, args...)), " "))
 	}
@@ -46,7 +46,6 @@ func (r *doctorReport) write(w io.Writer) error {
 	if len(r.Plugins.Found) == 0 {
 		line("", "found none there")
 	}
-	return nil
 }
 
 func (e *engineReport) write(line func(key, format string, args ...any)) {

@@ -40,20 +40,23 @@ func TestBrokenPlugins(t *testing.T) {
 		name, want string
 		make       func(t *testing.T, path string)
 	}{
-		{"text", "it is not a shared library", func(t *testing.T, path string) { write(t, path, []byte("not a library")) }},
-		{"empty", "it is not a shared library", func(t *testing.T, path string) { write(t, path, nil) }},
+		{"text", "it is not a shared library", func(t *testing.T, path string) { t.Helper(); write(t, path, []byte("not a library")) }},
+		{"empty", "it is not a shared library", func(t *testing.T, path string) { t.Helper(); write(t, path, nil) }},
 		{"folder", "it is not a file", func(t *testing.T, path string) {
+			t.Helper()
 			if err := os.Mkdir(path, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"cut", "or not the whole of one: EOF", func(t *testing.T, path string) {
+			t.Helper()
 			library(t, path, none+" char fill[1 << 20] = {1};")
 			if err := os.Truncate(path, 1<<16); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"processor", "it is for another processor: got EM_RISCV, want", func(t *testing.T, path string) {
+			t.Helper()
 			library(t, path, none)
 			data, err := os.ReadFile(path)
 			if err != nil {
@@ -62,8 +65,9 @@ func TestBrokenPlugins(t *testing.T) {
 			data[18], data[19] = 243, 0 // e_machine
 			write(t, path, data)
 		}},
-		{"symbol", "it exports no GetPjrtApi", func(t *testing.T, path string) { library(t, path, "int nothing;") }},
+		{"symbol", "it exports no GetPjrtApi", func(t *testing.T, path string) { t.Helper(); library(t, path, "int nothing;") }},
 		{"library", "libgone.so: cannot open shared object file", func(t *testing.T, path string) {
+			t.Helper()
 			gone := filepath.Join(filepath.Dir(path), "libgone.so")
 			library(t, gone, "int gone(void) { return 1; }")
 			library(t, path, none+" int gone(void); int use(void) { return gone(); }", "-L"+filepath.Dir(path), "-lgone")
@@ -71,8 +75,9 @@ func TestBrokenPlugins(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		{"interface", "GetPjrtApi gives none", func(t *testing.T, path string) { library(t, path, none) }},
+		{"interface", "GetPjrtApi gives none", func(t *testing.T, path string) { t.Helper(); library(t, path, none) }},
 		{"version", "version 7.1 of PJRT's interface, want 0.x", func(t *testing.T, path string) {
+			t.Helper()
 			library(t, path, `static struct { unsigned long a; void *b; unsigned long c; void *d; int major, minor; } api = {96, 0, 24, 0, 7, 1};
 				void *GetPjrtApi(void) { return &api; }`)
 		}},

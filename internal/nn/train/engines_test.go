@@ -13,8 +13,8 @@ import (
 )
 
 // What other engines make of training is what go makes of it: the losses of three steps
-// to 1e-5 of themselves, and each tensor's gradient to 1e-4 of its norm. An engine that
-// multiplies with fewer bits than fp32's, as TF32 has, is a hundred times farther off.
+// to 1e-5 of themselves, and the norms of the first step's gradients to 1e-4. xla:cpu and
+// xla:cuda stay below 1e-6 and 3e-6; products with the ten bits of TF32 would not.
 func TestAgainstGo(t *testing.T) {
 	if enginetest.Name() == engine.Default {
 		t.Skip("this is engine go")
@@ -55,8 +55,8 @@ func TestAgainstGo(t *testing.T) {
 					worst = max(worst, math.Abs(math.Sqrt(got[i].Squares[k])-math.Sqrt(square))/max(math.Sqrt(square), 1e-6))
 				}
 				t.Logf("step %d: loss %.9g, %.2g of it from go's; gradients' norms %.2g from go's at most", i+1, got[i].Loss, gap, worst)
-				// Adam's steps have the sign of gradients that may be next to nothing.
-				if limit := []float64{1e-5, 1e-4, 1e-4}[i]; !(gap <= limit) || i == 0 && !(worst <= 1e-4) {
+				// After that, Adam's steps have the sign of gradients that may be next to nothing.
+				if !(gap <= 1e-5) || i == 0 && !(worst <= 1e-4) {
 					t.Errorf("step %d: loss %g, want %g; gradients' norms differ by %g", i+1, got[i].Loss, want[i].Loss, worst)
 				}
 			}

@@ -24,6 +24,7 @@ func NewReader(backend compute.Backend, store *model.Store, net nn.Net) (*Reader
 	r := &Reader{vocab: net.Model.Vocab}
 	var err error
 	r.hidden, err = model.NewExec(backend, store, func(_ *model.Scope, ids *Node) []*Node {
+		store.SetTraining(ids.Graph(), true) // else the tensors are constants, copied into the graph
 		x := net.Hidden(ids)
 		size := partTokens(1, x.Shape().Dim(1), r.vocab)
 		var parts []*Node
@@ -35,7 +36,11 @@ func NewReader(backend compute.Backend, store *model.Store, net nn.Net) (*Reader
 	if err != nil {
 		return nil, fmt.Errorf("build reader: %w", err)
 	}
-	if r.head, err = model.NewExec(backend, store, func(_ *model.Scope, x *Node) *Node { return net.Logits(x) }); err != nil {
+	r.head, err = model.NewExec(backend, store, func(_ *model.Scope, x *Node) *Node {
+		store.SetTraining(x.Graph(), true)
+		return net.Logits(x)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("build reader: %w", err)
 	}
 	return r, nil

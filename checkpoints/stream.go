@@ -1,8 +1,8 @@
 package checkpoints
 
 import (
-	"errors"
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"

@@ -39,6 +39,7 @@ func wanted(t reflect.Type) string {
 		return "a string"
 	case reflect.Slice:
 		return "a list"
+	default:
+		return "an object"
 	}
-	return "an object"
 }

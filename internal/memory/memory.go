@@ -1,0 +1,237 @@
+// Package memory estimates how much memory a stage of training takes, before anything is
+// loaded: arithmetic over sizes, without an engine.
+//
+// [Stage.Estimate] adds up what is there when most is: weights, the optimizer, and the
+// arrays of one step or of an evaluation. The figures of the arrays are those of engine
+// go, which runs a graph in the order in which it was built: kept.go has what each part
+// of a model keeps for the backward pass, fitted to the graphs themselves; what a process
+// takes beside that was measured.
+//
+// # Limits
+//
+// Options that change a mixer's arrays, other than those in kept.go, are not seen: wider
+// feature maps, groups of states; nor what remembered logits of the teacher take. On XLA
+// the compiler decides what is there at a time, and what is trained is there twice.
+package memory
+
+import (
+	"math/bits"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+)
+
+// Stage is what is known of a stage of training before it starts.
+type Stage struct {
+	Teacher *arch.Model // nil: nobody asks it
+	Student *arch.Model
+	Trained []int64 // elements of each trained tensor
+	First   int     // the first layer that the backward pass reaches; [arch.Model].Layers: none
+
+	Batch, Tokens int  // of a micro-batch, and of each of its rows
+	Accumulates   bool // a step has several micro-batches
+
+	Loss   Loss
+	Layers []int // those that a layerwise alignment takes one by one; nil: all at once
+	Eval   int   // windows that an evaluation takes at once; 0: there is none
+
+	Files int64 // bytes of the student's weights on the disk
+	Text  int64 // bytes of text
+}
+
+// Loss is what a stage's objective consists of.
+type Loss struct {
+	Align     bool // mixers side by side; else the free-running model's logits
+	Outputs   bool // of an alignment: of the mixers' outputs
+	Attention bool // of an alignment: of attention weights
+	Teacher   bool // the teacher's logits take part
+	Terms     int  // of the logits
+}
+
+// Estimate is the largest memory of a stage, in bytes, and what it is made of.
+type Estimate struct {
+	Weights   int64 `json:"weights"`   // teacher and student
+	Optimizer int64 `json:"optimizer"` // moments, and sums of gradients
+	Work      int64 `json:"work"`      // arrays of a step or of an evaluation, whichever has more
+	Mapped    int64 `json:"mapped"`    // parts of files, which the system can take back
+	Heap      int64 `json:"heap"`      // what a run is held to by Go's memory limit
+	Total     int64 `json:"total"`     // the largest resident memory
+}
+
+// Estimate is what the stage takes when it takes most.
+func (s Stage) Estimate() Estimate {
+	var e Estimate
+	if s.Layers != nil {
+		e = s.layerwise()
+	} else {
+		e = s.joint()
+	}
+	if s.Eval > 0 {
+		e = e.or(s.evaluation(e))
+	}
+	e.Mapped = s.mapped()
+	e.Heap = int64(headroom * float64(e.used()+started+int64(s.Student.Layers)*graphOfLayer+textHeld*min(s.Text, textInMemory)))
+	e.Total = e.Heap + e.Mapped + program
+	return e
+}
+
+// What a process has beside the arrays of a stage, measured on engine go as resident
+// memory under a low GOGC, with models of 1 and 8 layers.
+const (
+	program      = 38 << 20 // of the binary, as far as it is touched
+	started      = 12 << 20 // on the heap before a model is loaded
+	graphOfLayer = 4 << 20  // nodes of a layer's graph, forward and backward
+	textHeld     = 3        // times the size of text: itself and its tokens
+	textInMemory = 16 << 20 // more of it is mapped, see internal/data
+)
+
+// headroom is what the heap has above what is in use: buffers that wait to serve again,
+// and what is not yet collected. A run is held to it, see [Estimate].Heap. Without that
+// Go's collector lets the heap grow to twice what is in use.
+const headroom = 1.3
+
+// joint has the whole models and the optimizer in memory.
+func (s Stage) joint() Estimate {
+	e := Estimate{Weights: s.models(), Optimizer: s.optimizer(s.Trained)}
+	e.Work = max(s.forward(), s.backward(), s.update(s.Trained))
+	return e
+}
+
+// evaluation runs the student, or the teacher, over windows. In a layerwise stage both
+// are loaded for it, and what the layers had is gone.
+func (s Stage) evaluation(during Estimate) Estimate {
+	e := Estimate{Weights: s.models(), Optimizer: during.Optimizer}
+	if s.Layers != nil {
+		e.Optimizer = 0
+	}
+	logits := array(s.Eval, s.Tokens, s.Student.Vocab)
+	layer := int64(0)
+	for i := range s.Student.Layers {
+		layer = max(layer, s.passing(s.Student, i, s.Eval), s.passing(s.Teacher, i, s.Eval))
+	}
+	e.Work = max(int64(logitsOfEval*float64(logits)), layer)
+	return e
+}
+
+// layerwise has a layer's weights, first the teacher's while its block runs, then the
+// student's mixer and its optimizer.
+func (s Stage) layerwise() Estimate {
+	var most Estimate
+	states := 2 * array(s.Batch, s.Tokens, s.Student.Hidden+s.Student.Queries())
+	for _, i := range s.Layers {
+		var block, mixer int64
+		var trained []int64
+		for _, w := range s.Teacher.LayerWeights(i) {
+			block += 4 * elements(w.Shape)
+		}
+		for _, w := range s.Student.LayerWeights(i) {
+			if w.Group == "mixer" || w.Group == "attention" {
+				mixer += 4 * elements(w.Shape)
+				trained = append(trained, elements(w.Shape)) // at most
+			}
+		}
+		step := s.aligned(i)
+		most = most.or(Estimate{Weights: block, Work: s.passing(s.Teacher, i, s.Batch) + states})
+		most = most.or(Estimate{Weights: mixer, Optimizer: s.optimizer(trained), Work: max(step, s.update(trained)) + 2*states})
+	}
+	return most
+}
+
+// models are the fp32 weights of teacher and student.
+func (s Stage) models() int64 {
+	n := int64(0)
+	for _, m := range []*arch.Model{s.Teacher, s.Student} {
+		if m == nil {
+			continue
+		}
+		for _, w := range m.Weights() {
+			n += 4 * elements(w.Shape)
+		}
+	}
+	return n
+}
+
+// optimizer is two moments of each trained tensor, and the sum of its gradients where
+// steps have several micro-batches.
+func (s Stage) optimizer(trained []int64) int64 {
+	n := int64(0)
+	for _, x := range trained {
+		n += 2 * bucket(4*x)
+		if s.Accumulates {
+			n += bucket(4 * x)
+		}
+	}
+	return n
+}
+
+// mapped is what of files is in memory: a tensor at a time, and of a layerwise stage the
+// files of its finished layers, of which three quarters were seen.
+func (s Stage) mapped() int64 {
+	all, largest := int64(0), int64(0)
+	for _, w := range s.Student.Weights() {
+		n := elements(w.Shape)
+		all, largest = all+n, max(largest, n)
+	}
+	n := int64(float64(s.Files) * float64(largest) / float64(max(1, all)))
+	if s.Layers != nil {
+		for _, x := range s.Trained {
+			n += 3 * x
+		}
+	}
+	return n
+}
+
+// update is when all gradients are there, and a few arrays of the largest tensor's size.
+func (s Stage) update(trained []int64) int64 {
+	n, largest := int64(0), int64(0)
+	for _, x := range trained {
+		size := bucket(4 * x)
+		n, largest = n+size, max(largest, size)
+	}
+	return n + updating*largest
+}
+
+// or is the one of two that takes more.
+func (e Estimate) or(x Estimate) Estimate {
+	if x.used() > e.used() {
+		return x
+	}
+	return e
+}
+
+// used is what an estimate has of arrays.
+func (e Estimate) used() int64 { return e.Weights + e.Optimizer + e.Work }
+
+func elements(shape []int) int64 {
+	n := int64(1)
+	for _, d := range shape {
+		n *= int64(d)
+	}
+	return n
+}
+
+// array is the bytes of an fp32 array as engine go allocates it; a petabyte if there
+// are more, so that sums are numbers.
+func array(dims ...int) int64 {
+	n := 4.0
+	for _, d := range dims {
+		n *= float64(d)
+	}
+	return bucket(int64(min(n, 1<<50)))
+}
+
+// bucket is what engine go allocates for an array, so that buffers serve again: the
+// next of 2ⁿ and 3·2ⁿ bytes.
+func bucket(n int64) int64 {
+	if n < 4 {
+		return n
+	}
+	whole := int64(1) << (bits.Len64(uint64(n)) - 1)
+	switch {
+	case n == whole:
+		return n
+	case n <= whole+whole/2:
+		return whole + whole/2
+	default:
+		return 2 * whole
+	}
+}

@@ -1,0 +1,101 @@
+package memory
+
+import (
+	"testing"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+)
+
+func TestBucket(t *testing.T) {
+	for n, want := range map[int64]int64{0: 0, 3: 3, 4: 4, 5: 6, 6: 6, 7: 8, 8: 8, 576 * 4: 3072, 1 << 40: 1 << 40, 1<<40 + 1: 3 << 39} {
+		if got := bucket(n); got != want {
+			t.Errorf("bucket(%d) = %d, want %d", n, got, want)
+		}
+	}
+}
+
+// Every mixer has figures.
+func TestMixers(t *testing.T) {
+	for _, name := range arch.Mixers() {
+		if x, ok := keptByMixer[name]; !ok || x.queries <= 0 {
+			t.Errorf("%s: what it keeps is not known", name)
+		}
+	}
+}
+
+func model(t *testing.T, mixer string) *arch.Model {
+	t.Helper()
+	m, err := arch.Describe([]byte(`{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 1000, "hidden_size": 128,
+		"num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 64, "intermediate_size": 512, "rms_norm_eps": 1e-5}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := arch.ParseMixer(mixer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = m.WithMixers([]arch.Mixer{x, x, x, x}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// stage trains everything.
+func stage(t *testing.T, mixer string) Stage {
+	t.Helper()
+	s := Stage{
+		Teacher: model(t, arch.Softmax), Student: model(t, mixer), Batch: 2, Tokens: 256,
+		Loss: Loss{Teacher: true, Terms: 1},
+	}
+	for _, w := range s.Student.Weights() {
+		s.Trained = append(s.Trained, elements(w.Shape))
+	}
+	return s
+}
+
+// What makes a stage larger makes its estimate larger.
+func TestGrows(t *testing.T) {
+	base := stage(t, "hedgehog").Estimate()
+	if base.Total <= base.Heap || base.Heap <= base.used() {
+		t.Fatalf("estimate %+v does not add up", base)
+	}
+	for name, more := range map[string]func(*Stage){
+		"batch":     func(s *Stage) { s.Batch *= 2 },
+		"tokens":    func(s *Stage) { s.Tokens *= 2 },
+		"terms":     func(s *Stage) { s.Loss.Terms++ },
+		"sums":      func(s *Stage) { s.Accumulates = true },
+		"eval":      func(s *Stage) { s.Eval = 64 },
+		"text":      func(s *Stage) { s.Text = 1 << 20 },
+		"files":     func(s *Stage) { s.Files = 1 << 30 },
+		"recurrent": func(s *Stage) { s.Student = model(t, "rwkv7") },
+		"softmax":   func(s *Stage) { s.Student, s.Tokens = model(t, arch.Softmax), 1024 },
+	} {
+		s := stage(t, "hedgehog")
+		more(&s)
+		if got := s.Estimate(); got.Total <= base.Total {
+			t.Errorf("%s: %d, want more than the %d without", name, got.Total, base.Total)
+		}
+	}
+	less := stage(t, "hedgehog")
+	less.First = 3
+	if got := less.Estimate(); got.Total >= base.Total {
+		t.Errorf("the last layer alone: %d, want less than %d", got.Total, base.Total)
+	}
+}
+
+// A layerwise alignment does not depend on how many layers there are.
+func TestLayerwise(t *testing.T) {
+	s := stage(t, "mamba2")
+	s.Loss, s.Trained = Loss{Align: true, Outputs: true, Teacher: true}, nil
+	joint := s.Estimate()
+	s.Layers = []int{0}
+	one := s.Estimate()
+	s.Layers = []int{0, 1, 2, 3}
+	if all := s.Estimate(); all != one || all.Total >= joint.Total {
+		t.Errorf("one layer %+v, four %+v, at once %+v", one, all, joint)
+	}
+	s.Eval = 8 // which has both models
+	if got := s.Estimate(); got.Weights != joint.Weights {
+		t.Errorf("with an evaluation there are %d of weights, want %d", got.Weights, joint.Weights)
+	}
+}

@@ -1,0 +1,106 @@
+package memory
+
+import "github.com/seed-1411d8c0/linearize/internal/arch"
+
+// queryBlock is how many queries of softmax attention are there at a time where nothing
+// is kept.
+const queryBlock = 1024
+
+// passing is what layer i of a model has at a time where nothing is kept.
+func (s Stage) passing(m *arch.Model, i, rows int) int64 {
+	if m == nil {
+		return 0
+	}
+	k := keptOf(m, i, rows, s.Tokens)
+	if m.Mixers[i].Name == arch.Softmax && k.scores > 0 {
+		layer := m.At(i)
+		return int64(hiddenKept*k.hidden + k.heads + scoresPassing*float64(array(rows, layer.Heads, min(queryBlock, s.Tokens), s.Tokens)))
+	}
+	return int64(max(k.mixer(hiddenKept)/2, hiddenKept*k.hidden+ffnKept*k.ffn))
+}
+
+// Arrays over tokens and vocabulary that are there at a time.
+const (
+	logitsOfEval = 3.25 // logits, the target's, zeros, and which is the target's
+	logitsOfTerm = 1    // for each part of an objective
+	logitsOfLoss = 2    // beside them
+	updating     = 3    // arrays of the largest tensor while its weights are updated
+)
+
+// partSize and mostParts are those of internal/nn/train: of many logits one part after
+// the other is there.
+const (
+	partSize  = 1 << 22
+	mostParts = 64
+)
+
+// forward is what is there when the loss is known: what the layers keep and the logits.
+func (s Stage) forward() int64 {
+	n := s.keptByLayers()
+	if s.Loss.Align {
+		return n + s.teacherPassing()
+	}
+	count := int64(logitsOfTerm*s.Loss.Terms + logitsOfLoss)
+	if s.Loss.Teacher {
+		count++
+	}
+	part := max(1, partSize/(s.Batch*s.Student.Vocab), (s.Tokens+mostParts-1)/mostParts)
+	if part >= s.Tokens {
+		return max(n+count*s.logits(s.Tokens), s.keptByLayers()+s.teacherPassing())
+	}
+	return n + s.logits(s.Tokens) + count*s.logits(part) // the gradient of all of them
+}
+
+// backward is what is there when the gradient of the head's weights is taken.
+func (s Stage) backward() int64 {
+	if s.Loss.Align {
+		return 0
+	}
+	head := int64(0)
+	for _, x := range s.Trained {
+		if x >= int64(s.Student.Vocab)*int64(s.Student.Hidden) {
+			head = 3 * bucket(4*x) / 2
+		}
+	}
+	return s.keptByLayers() + s.logits(s.Tokens) + head
+}
+
+func (s Stage) logits(tokens int) int64 { return array(s.Batch, tokens, s.Student.Vocab) }
+
+// keptByLayers is what all layers keep that the backward pass reaches.
+func (s Stage) keptByLayers() int64 {
+	n := int64(0)
+	for i := s.First; i < s.Student.Layers; i++ {
+		switch {
+		case !s.Loss.Align:
+			n += int64(keptOf(s.Student, i, s.Batch, s.Tokens).block())
+		case s.Student.Converted(i):
+			n += s.aligned(i)
+		}
+	}
+	return n
+}
+
+// aligned is what an alignment keeps of layer i. The mixer's output takes no part in one
+// of attention weights alone.
+func (s Stage) aligned(i int) int64 {
+	k, n := keptOf(s.Student, i, s.Batch, s.Tokens), 0.0
+	if s.Loss.Outputs {
+		n += k.mixer(hiddenAligned)
+	}
+	if s.Loss.Attention {
+		n += mapsKept*k.width + pairsKept*float64(array(s.Batch, s.Student.At(i).Heads, s.Tokens, s.Tokens))
+	}
+	return int64(n)
+}
+
+// teacherPassing is a layer of the teacher while it runs beside the student.
+func (s Stage) teacherPassing() int64 {
+	n := int64(0)
+	if s.Loss.Teacher || s.Loss.Align {
+		for i := range s.Student.Layers {
+			n = max(n, s.passing(s.Teacher, i, s.Batch))
+		}
+	}
+	return n
+}

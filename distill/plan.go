@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/memory"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
 	"github.com/seed-1411d8c0/linearize/lora"
@@ -45,17 +46,18 @@ type Plan struct {
 // Stage is one stage of the plan.
 type Stage struct {
 	recipes.Stage `json:"-"`
-	Name          string        `json:"name"`
-	Kind          string        `json:"kind"`
-	Dir           string        `json:"dir"` // below the run folder
-	Steps         int           `json:"steps"`
-	Tokens        int64         `json:"tokens"`                // predicted ones, over all steps
-	Skipped       string        `json:"skipped,omitempty"`     // why the run goes past it; steps and tokens are 0 then
-	Aligned       []int         `json:"layers,omitempty"`      // of a layerwise stage: those that it aligns
-	CacheBytes    int64         `json:"cache_bytes,omitempty"` // and what its hidden states take on the disk, at most
-	Groups        []Group       `json:"groups"`
-	Set           []Trainable   `json:"-"`
-	Modules       []lora.Module `json:"-"` // adapted ones; nil unless the stage trains lora
+	Name          string          `json:"name"`
+	Kind          string          `json:"kind"`
+	Dir           string          `json:"dir"` // below the run folder
+	Steps         int             `json:"steps"`
+	Tokens        int64           `json:"tokens"`                // predicted ones, over all steps
+	Skipped       string          `json:"skipped,omitempty"`     // why the run goes past it; steps and tokens are 0 then
+	Aligned       []int           `json:"layers,omitempty"`      // of a layerwise stage: those that it aligns
+	CacheBytes    int64           `json:"cache_bytes,omitempty"` // and what its hidden states take on the disk, at most
+	Groups        []Group         `json:"groups"`
+	Memory        memory.Estimate `json:"memory"` // on engine go
+	Set           []Trainable     `json:"-"`
+	Modules       []lora.Module   `json:"-"` // adapted ones; nil unless the stage trains lora
 }
 
 // Parameters returns how many parameters the stage trains, and how many there are.
@@ -102,6 +104,7 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	if err := p.planStages(origin); err != nil {
 		return nil, err
 	}
+	p.planMemory(teacher)
 	return p, nil
 }
 

@@ -1,0 +1,126 @@
+package distill
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/memory"
+	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/recipes"
+)
+
+// planMemory estimates what each stage takes. It comes last: whether the teacher is in
+// memory depends on all stages.
+func (p *Plan) planMemory(teacher *arch.Model) {
+	files, paths := fileBytes(p.Student), p.paths()
+	if p.Conversion != nil {
+		files = p.Conversion.BytesOut
+	}
+	text := textBytes(paths.Train) + textBytes(paths.Eval)
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		if s.Skipped != "" {
+			continue
+		}
+		o := objective(*s)
+		m := memory.Stage{
+			Student: p.student, First: p.reached(*s), Batch: s.BatchSize, Tokens: p.Recipe.Data.SeqLen,
+			Accumulates: s.GradAccumulation > 1, Files: files, Text: text,
+			Loss: memory.Loss{
+				Align: o.Aligns(), Outputs: o.MSE+o.L2+o.Cosine > 0, Attention: o.Attention > 0,
+				Teacher: o.NeedsTeacher() && s.TeacherLogits == nil,
+			},
+		}
+		if len(paths.Eval) > 0 {
+			m.Eval = evalBatch
+		}
+		if p.needsTeacher() || s.layerwise() {
+			m.Teacher = teacher
+		}
+		for _, weight := range []float64{o.KL, o.ReverseKL, o.CE} {
+			if weight > 0 {
+				m.Loss.Terms++
+			}
+		}
+		for _, t := range s.Set {
+			m.Trained = append(m.Trained, elements(t.Shape))
+		}
+		if s.layerwise() {
+			m.Layers = s.Aligned
+		}
+		s.Memory = m.Estimate()
+	}
+}
+
+// reached is the first layer that the backward pass of a stage reaches.
+func (p *Plan) reached(s Stage) int {
+	if s.Kind == "align" { // layers do not influence each other
+		return 0
+	}
+	first, layerOf := p.student.Layers, nn.Layers(p.student)
+	ends := []string{p.student.FinalNorm(), p.student.Head()}
+	for _, t := range s.Set {
+		layer := layerOf(t.Name)
+		if layer < 0 && slices.ContainsFunc(ends, func(end string) bool { return strings.HasPrefix(t.Name, end) }) {
+			continue
+		}
+		first = min(first, max(0, layer))
+	}
+	return first
+}
+
+// needsTeacher reports whether a stage or an evaluation asks the teacher.
+func (p *Plan) needsTeacher() bool {
+	return len(p.Recipe.Data.Eval) > 0 && p.student.Linear() || slices.ContainsFunc(p.Stages, func(s Stage) bool {
+		return s.Skipped == "" && objective(s).NeedsTeacher()
+	})
+}
+
+// PeakMemory is the estimate of the stage that takes most.
+func (p *Plan) PeakMemory() memory.Estimate {
+	var most memory.Estimate
+	for _, s := range p.Stages {
+		if s.Memory.Total > most.Total {
+			most = s.Memory
+		}
+	}
+	return most
+}
+
+// TooLarge says that a run will take more memory than a machine has, so many bytes; it
+// is empty if not, or if the machine does not say.
+func (p *Plan) TooLarge(machine int64) string {
+	need := p.PeakMemory().Total
+	if machine <= 0 || need <= machine {
+		return ""
+	}
+	return fmt.Sprintf("this run takes about %s of memory, and the machine has %s: it will be killed, or swap for ever; %s",
+		ui.FormatBytes(need), ui.FormatBytes(machine), "smaller batch_size or seq_len, execution: layerwise, or train: lora take less")
+}
+
+func textBytes(sources []recipes.Source) int64 {
+	n := int64(0)
+	for _, s := range sources {
+		if info, err := os.Stat(s.Path); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
+// fileBytes is the size of a folder's weight files.
+func fileBytes(dir string) int64 {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.safetensors")) // the pattern is well formed
+	n := int64(0)
+	for _, path := range files {
+		if info, err := os.Stat(path); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}

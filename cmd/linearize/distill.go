@@ -56,6 +56,10 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 			if err != nil {
 				return invalid(err)
 			}
+			total, _ := machineMemory()
+			if line := plan.TooLarge(total); line != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "linearize: "+line)
+			}
 			if dryRun {
 				if asJSON {
 					return printJSON(cmd, plan)
@@ -63,6 +67,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 				return plan.Print(cmd.OutOrStdout())
 			}
 			env := distillEnv(cmd, engineName)
+			defer holdHeap(plan.PeakMemory().Heap, env.Notice)()
 			env.Devices = devices
 			final, err := plan.Run(cmd.Context(), env)
 			if err != nil {

@@ -47,7 +47,7 @@ help:
 	@echo 'make build    make bin/linearize'
 	@echo 'make check    build, vet, lint, test: what must pass before a commit'
 	@echo 'make check-xla   a choice of the tests on XLA, where the rig for its plugin is'
-	@echo 'make bench    run the benchmarks and print what mixers cost; TORCH=PYTHON compares'
+	@echo 'make bench    run the benchmarks and print what mixers and steps cost; TORCH=PYTHON compares'
 	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
 	@echo 'make golden-mixers golden-families golden-tokenizers golden-chat   recompute what other people'"'"'s code gives, in Python'
 	@echo 'make golden-families   remake a tiny checkpoint of each family with transformers, in Python'
@@ -82,12 +82,13 @@ vet:
 lint:
 	GOTOOLCHAIN=$(TOOLCHAIN) $(GO) run $(GOLANGCI) run --concurrency 2 ./...
 
-# What mixers cost by length comes after the benchmarks; with TORCH=…/python, one that
-# has torch, also their recurrences beside PyTorch, by turns.
+# What mixers cost by length comes after the benchmarks, then steps of a distillation; with
+# TORCH=…/python, one that has torch, both also beside PyTorch, by turns.
 bench:
 	@$(with_engine) $(GO) test -run '^$$' -bench . -benchmem -timeout 2h $(TESTFLAGS) $(PKG)
 	@$(with_engine) $(GO) run ./internal/cmd/mixbench -engine "$${LINEARIZE_TEST_ENGINE:-go}"
 	@test -z "$(TORCH)" || { $(with_engine) $(GO) run ./internal/cmd/mixbench -engine "$${LINEARIZE_TEST_ENGINE:-go}" -torch "$(TORCH)"; }
+	@$(with_engine) $(GO) run ./internal/cmd/trainbench -engine "go$${LINEARIZE_TEST_ENGINE:+,$$LINEARIZE_TEST_ENGINE}" -torch "$(TORCH)"
 
 golden:
 	UPDATE_GOLDEN=1 $(GO) test $(TESTFLAGS) $(PKG)

@@ -30,7 +30,7 @@ const (
 // partSize and mostParts are those of internal/nn/train: of many logits one part after
 // the other is there.
 const (
-	partSize  = 1 << 22
+	partSize  = 1 << 24
 	mostParts = 64
 )
 

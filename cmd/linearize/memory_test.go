@@ -10,8 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
@@ -62,13 +62,17 @@ output_dir: run
 			}
 			distill := func(args ...string) (out []byte, resident int64) {
 				cmd := exec.Command("linearize", append([]string{"distill", filepath.Join(dir, "recipe.yaml"), "--engine", "go"}, args...)...)
-				var stderr bytes.Buffer
-				cmd.Dir, cmd.Stderr = dir, &stderr
-				out, err := cmd.Output()
-				if err != nil {
+				var stdout, stderr bytes.Buffer
+				cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+				cmd.Env = append(os.Environ(), "GOMAXPROCS=2") // as the figure was fitted
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				resident = peakOf(cmd.Process.Pid)
+				if err := cmd.Wait(); err != nil {
 					t.Fatalf("%v\n%s", err, stderr.Bytes())
 				}
-				return out, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+				return stdout.Bytes(), resident
 			}
 			var plan struct {
 				Stages []struct{ Memory struct{ Total int64 } }
@@ -85,5 +89,23 @@ output_dir: run
 				t.Errorf("planned %d bytes, measured %d", planned, measured)
 			}
 		})
+	}
+}
+
+// peakOf watches the largest resident memory of a process until that is over. What the
+// system tells of a child when it has ended counts the memory of the parent, which it
+// was a copy of for a moment.
+func peakOf(pid int) (peak int64) {
+	for {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		_, after, found := strings.Cut(string(status), "VmHWM:")
+		if err != nil || !found { // ended, and not waited for
+			return peak
+		}
+		var kilobytes int64
+		if _, err := fmt.Sscan(after, &kilobytes); err == nil {
+			peak = max(peak, kilobytes<<10)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -39,6 +39,11 @@ func (p *parser) postfix(e expr) expr {
 func (p *parser) call(of expr) expr {
 	p.want(op, "(")
 	a := p.arguments()
+	return applied(of, a, func(f *frame, v any, given args) (any, error) { return f.in.call(v, given) })
+}
+
+// applied does something to a value with arguments, both worked out first.
+func applied(of expr, a arguments, do func(f *frame, v any, given args) (any, error)) expr {
 	return step(func(f *frame) (any, error) {
 		v, err := of(f)
 		if err != nil {
@@ -48,7 +53,7 @@ func (p *parser) call(of expr) expr {
 		if err != nil {
 			return nil, err
 		}
-		return f.in.call(v, given)
+		return do(f, v, given)
 	})
 }
 
@@ -121,17 +126,7 @@ func (p *parser) filter(of expr) expr {
 	if p.skip(op, "(") {
 		a = p.arguments()
 	}
-	return step(func(f *frame) (any, error) {
-		v, err := of(f)
-		if err != nil {
-			return nil, err
-		}
-		given, err := a(f)
-		if err != nil {
-			return nil, err
-		}
-		return f.in.filter(title, v, given)
-	})
+	return applied(of, a, func(f *frame, v any, given args) (any, error) { return f.in.filter(title, v, given) })
 }
 
 func (in *interp) filter(title string, v any, a args) (any, error) {
@@ -164,15 +159,7 @@ func (p *parser) test(of expr) expr {
 	case p.is(name, "is"):
 		p.fail("tests do not chain")
 	}
-	return step(func(f *frame) (any, error) {
-		v, err := of(f)
-		if err != nil {
-			return nil, err
-		}
-		given, err := a(f)
-		if err != nil {
-			return nil, err
-		}
+	return applied(of, a, func(f *frame, v any, given args) (any, error) {
 		ok, err := f.in.test(title, v, given)
 		return ok != negative, err
 	})

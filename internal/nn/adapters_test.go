@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
+	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 )
 
@@ -17,7 +18,7 @@ import (
 // though weights be live as in an evaluation between steps; its masks follow from step
 // and part.
 func TestAdapterDropout(t *testing.T) {
-	net, store := loadFolder(t, testdata.Family(t, "llama2"))
+	net, store := nntest.Load(t, testdata.Family(t, "llama2"))
 	params := net.Weights.(*nn.Params)
 	const module, r = "model.layers.0.self_attn.q_proj", 2
 	width := net.Model.Hidden

@@ -33,7 +33,7 @@ func TestFamilies(t *testing.T) {
 	for _, name := range testdata.Families(t) {
 		t.Run(name, func(t *testing.T) {
 			dir := testdata.Family(t, name)
-			net, store := loadFolder(t, dir)
+			net, store := nntest.Load(t, dir)
 			runs, err := filepath.Glob(filepath.Join(dir, "golden*.safetensors"))
 			if err != nil {
 				t.Fatal(err)
@@ -53,28 +53,12 @@ func TestExportGoldens(t *testing.T) {
 	for _, name := range []string{"granite-hybrid-tiny", "qwen35-tiny"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(testdata.Shared(t, "export-goldens"), name)
-			net, store := loadFolder(t, dir)
+			net, store := nntest.Load(t, dir)
 			want := readFamilyRun(t, filepath.Join(dir, "logits.safetensors"), 0)
 			want.compareForward(t, net, store)
 			want.compareSteps(t, net, store)
 		})
 	}
-}
-
-func loadFolder(t *testing.T, dir string) (nn.Net, *model.Store) {
-	t.Helper()
-	folder, err := pretrained.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	store := model.NewStore()
-	t.Cleanup(store.Finalize)
-	params, err := nn.LoadParams(store, "teacher", folder, folder.Model, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return nn.Net{Model: folder.Model, Weights: params}, store
 }
 
 // familyRun is what transformers gave for some tokens.
@@ -234,7 +218,7 @@ func TestFamiliesCover(t *testing.T) {
 
 // Beyond the positions that a model learned there is nothing to look up, in any form.
 func TestPositionsEnd(t *testing.T) {
-	net, store := loadFolder(t, testdata.Family(t, "gpt2"))
+	net, store := nntest.Load(t, testdata.Family(t, "gpt2"))
 	d, err := infer.NewDecoder(infer.Model{Backend: enginetest.Open(t), Net: net, Store: store})
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +251,7 @@ func TestPositionsEnd(t *testing.T) {
 // where a gate of the teacher stands between: what [nn.PostO] compares follows from it.
 func TestTargets(t *testing.T) {
 	for _, name := range []string{"llama2", "qwen3.5-text"} {
-		teacher, store := loadFolder(t, testdata.Family(t, name))
+		teacher, store := nntest.Load(t, testdata.Family(t, name))
 		i := slices.IndexFunc(teacher.Model.Mixers, func(x arch.Mixer) bool { return x.Name == arch.Softmax })
 		student := teacher
 		student.Model = nntest.WithMixers(t, teacher.Model, slices.Repeat([]string{"softmax,window=3"}, teacher.Model.Layers)...)

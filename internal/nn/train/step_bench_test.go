@@ -22,18 +22,7 @@ func BenchmarkStep(b *testing.B) {
 		"vocab_size": 49152, "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3,
 		"head_dim": 64, "tie_word_embeddings": true,
 	}, mixers...)
-	params := net.Weights.(*nn.Params)
-	setup := train.Setup{
-		Backend: enginetest.Open(b), Store: store, Student: net, Params: params, Objective: train.Objective{CE: 1},
-		Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, ClipNorm: 1},
-	}
-	for _, w := range net.Model.Weights() {
-		setup.Tensors = append(setup.Tensors, train.Tensor{Name: w.Name})
-	}
-	trainer, err := train.New(setup)
-	if err != nil {
-		b.Fatal(err)
-	}
+	trainer := benchTrainer(b, net, store, 0.95)
 	defer trainer.Close()
 	rng := rand.New(rand.NewPCG(1, 2))
 	x := train.Batch{B: batch, T: tokens}
@@ -51,4 +40,21 @@ func BenchmarkStep(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*batch*tokens)/b.Elapsed().Seconds(), "tokens/s")
+}
+
+// benchTrainer trains every tensor of a model on the text alone.
+func benchTrainer(b *testing.B, net nn.Net, store *nn.Store, beta2 float64) *train.Trainer {
+	b.Helper()
+	setup := train.Setup{
+		Backend: enginetest.Open(b), Store: store, Student: net, Params: net.Weights.(*nn.Params), Objective: train.Objective{CE: 1},
+		Optimizer: train.AdamW{Beta1: 0.9, Beta2: beta2, Eps: 1e-8, ClipNorm: 1},
+	}
+	for _, w := range net.Model.Weights() {
+		setup.Tensors = append(setup.Tensors, train.Tensor{Name: w.Name})
+	}
+	trainer, err := train.New(setup)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return trainer
 }

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
-	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
@@ -56,18 +54,7 @@ func track(b *testing.B, spec string, modulus int) float64 {
 		"vocab_size": modulus + 1, "hidden_size": 32, "intermediate_size": 64,
 		"num_attention_heads": 4, "head_dim": 16, "tie_word_embeddings": false,
 	}, spec, spec)
-	params := net.Weights.(*nn.Params)
-	setup := train.Setup{
-		Backend: enginetest.Open(b), Store: store, Student: net, Params: params, Objective: train.Objective{CE: 1},
-		Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, ClipNorm: 1},
-	}
-	for _, w := range net.Model.Weights() {
-		setup.Tensors = append(setup.Tensors, train.Tensor{Name: w.Name})
-	}
-	trainer, err := train.New(setup)
-	if err != nil {
-		b.Fatal(err)
-	}
+	trainer := benchTrainer(b, net, store, 0.98)
 	defer trainer.Close()
 	rng := rand.New(rand.NewPCG(1, uint64(modulus)))
 	var mean float64
@@ -81,7 +68,7 @@ func track(b *testing.B, spec string, modulus int) float64 {
 			break
 		}
 	}
-	decoder, err := infer.NewDecoder(infer.Model{Backend: setup.Backend, Store: store, Net: net})
+	decoder, err := infer.NewDecoder(infer.Model{Backend: trainer.Backend, Store: store, Net: net})
 	if err != nil {
 		b.Fatal(err)
 	}

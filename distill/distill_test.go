@@ -117,18 +117,26 @@ func losses(t *testing.T, dir string) []distill.Event {
 
 func weights(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
+	return saved(t, dir, func(x checkpoints.Tensor) ([]byte, error) { return bytes.Clone(x.Data), nil })
+}
+
+// saved reads every tensor of a folder.
+func saved[T any](t *testing.T, dir string, read func(checkpoints.Tensor) (T, error)) map[string]T {
+	t.Helper()
 	folder, err := checkpoints.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	all := map[string][]byte{}
+	all := map[string]T{}
 	for _, name := range folder.Names() {
 		x, err := folder.Tensor(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[name] = bytes.Clone(x.Data)
+		if all[name], err = read(x); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return all
 }

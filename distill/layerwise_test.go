@@ -112,22 +112,7 @@ func closeWeights(t *testing.T, gotDir, wantDir string) {
 
 func floats(t *testing.T, dir string) map[string][]float32 {
 	t.Helper()
-	folder, err := checkpoints.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	all := map[string][]float32{}
-	for _, name := range folder.Names() {
-		x, err := folder.Tensor(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all[name], err = x.Float32(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all
+	return saved(t, dir, checkpoints.Tensor.Float32)
 }
 
 // A layerwise run that was stopped at every report of progress, of the teacher's

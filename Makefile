@@ -50,7 +50,6 @@ help:
 	@echo 'make bench    run the benchmarks and print what mixers and steps cost; TORCH=PYTHON compares'
 	@echo 'make golden   rewrite golden files and the generated part of docs/cli.md; review the diff'
 	@echo 'make golden-mixers golden-families golden-tokenizers golden-chat   recompute what other people'"'"'s code gives, in Python'
-	@echo 'make golden-families   remake a tiny checkpoint of each family with transformers, in Python'
 
 build:
 	$(GO) build -o bin/ ./cmd/linearize

@@ -4,7 +4,8 @@
 //     stage trains, how many tokens it sees. It reads headers and writes nothing.
 //   - [Plan.Run] does it, in a run folder. Called again with the same recipe it
 //     goes on from the last save, with the bits that an uninterrupted run would have.
-//     A stage that is not done, or is the last, may be given more steps by then.
+//     A stage that is not done, or is the last and has no adapters, may be given more
+//     steps by then.
 //   - [ReadStatus] tells how far the run in a folder is.
 //
 // A run folder holds

@@ -7,7 +7,6 @@ import (
 	"math"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/data"
@@ -34,6 +33,8 @@ type layerwise struct {
 	*session
 	index   int
 	stage   Stage
+	from    int    // steps that the stage had when it was done, and was given more
+	lengths []int  // see [place]
 	key     string // of what the layers depend on
 	teacher *pretrained.Folder
 	draw    data.Sampler
@@ -55,10 +56,13 @@ func (s *session) runLayerwise(ctx context.Context, i int) (err error) {
 	if err := s.unloadModels(); err != nil {
 		return err
 	}
-	if err := s.announce(i, 0); err != nil {
+	w := &layerwise{session: s, index: i, stage: s.plan.Stages[i], curves: map[int]*curve{}}
+	if i == s.at.Stage {
+		w.from, w.lengths = s.at.Step, s.at.Lengths
+	}
+	if err := s.announce(i, w.from); err != nil {
 		return err
 	}
-	w := &layerwise{session: s, index: i, stage: s.plan.Stages[i], curves: map[int]*curve{}}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err := w.open(); err != nil {
 		return err
@@ -79,7 +83,7 @@ func (s *session) runLayerwise(ctx context.Context, i int) (err error) {
 			return err
 		}
 	}
-	if err := s.finish(ctx, i, w.stage, nil); err != nil {
+	if err := s.finish(ctx, i, w.stage, nil, s.disk.moments(w.stage.Set)); err != nil {
 		return err
 	}
 	// All that the stage has left is in the state now.
@@ -94,10 +98,8 @@ func (w *layerwise) open() (err error) {
 	if w.key, err = w.fingerprint(); err != nil {
 		return err
 	}
-	if !exists(filepath.Join(w.plan.Dir, stateFile)) { // so that a run goes on from here
-		if err := w.commitState(place{Stage: w.index}, nil); err != nil {
-			return err
-		}
+	if err := w.begin(); err != nil {
+		return err
 	}
 	if w.stage.ClipNorm > 0 && len(w.stage.Aligned) > 1 {
 		w.notice(fmt.Sprintf("stage %s: clip_norm bounds the gradient of each layer by itself, where execution: joint bounds that of all together", w.stage.label()))
@@ -117,17 +119,10 @@ func (w *layerwise) open() (err error) {
 	return w.openCache()
 }
 
-// fingerprint is that of the recipe up to this stage: later ones change nothing here.
-func (w *layerwise) fingerprint() (string, error) {
-	r := *w.plan.Recipe
-	r.Stages = slices.Clone(r.Stages[:w.index+1])
-	return r.Fingerprint()
-}
-
 // findWindows numbers the windows that the steps draw, each once.
 func (w *layerwise) findWindows() {
 	w.row = map[int]int{}
-	for step := range w.stage.Steps {
+	for step := w.from; step < w.stage.Steps; step++ {
 		if len(w.windows) == w.draw.Epoch() {
 			return // the rest draws them again
 		}
@@ -173,7 +168,7 @@ func (w *layerwise) run(ctx context.Context, layer int) error {
 			return err
 		}
 		w.trained += w.env.Clock().Sub(began)
-		fmt.Fprintf(w.env.Out, "layer %d: loss %.6g → %.6g, %d steps in %s\n", layer, c.Loss[0], c.Loss[len(c.Loss)-1], w.stage.Steps, w.env.Clock().Sub(began).Round(time.Millisecond))
+		fmt.Fprintf(w.env.Out, "layer %d: loss %.6g → %.6g, %d steps in %s\n", layer, c.Loss[0], c.Loss[len(c.Loss)-1], len(c.Loss), w.env.Clock().Sub(began).Round(time.Millisecond))
 		if file, _, c, err = f.open(); err != nil {
 			return err
 		}
@@ -191,7 +186,7 @@ func (w *layerwise) run(ctx context.Context, layer int) error {
 
 // file is where a layer's state is kept.
 func (w *layerwise) file(layer int) layerFile {
-	f := layerFile{path: filepath.Join(w.plan.Dir, layersName, w.stage.label(), fmt.Sprintf("layer-%04d.safetensors", layer)), key: w.key}
+	f := layerFile{path: filepath.Join(w.plan.Dir, layersName, w.stage.label(), fmt.Sprintf("layer-%04d.safetensors", layer)), key: w.key, from: w.from}
 	for _, x := range w.plan.trained(w.stage, layer) {
 		f.full = append(f.full, x.full)
 		f.own = append(f.own, x.Name)
@@ -219,9 +214,9 @@ func speed(perStep int64, seconds []float64) float64 {
 // report turns the layers' curves into the record of one stage.
 func (w *layerwise) report() error {
 	spent := 0.0 // as of a stage that trains all layers in each step
-	for step := range w.stage.Steps {
+	for step := w.from; step < w.stage.Steps; step++ {
 		done := step + 1
-		factor, _ := w.stage.rates(step, nil)
+		factor, _ := w.asOf(step).rates(step, nil)
 		e := Event{
 			Event: "step", Stage: w.stage.label(), Step: done, Parts: map[string]float64{},
 			LearningRate: factor * w.stage.LearningRate, Tokens: w.tokens(done),
@@ -229,18 +224,19 @@ func (w *layerwise) report() error {
 		squares := 0.0
 		for _, layer := range w.stage.Aligned {
 			c := w.curves[layer]
-			e.Loss += c.Loss[step]
+			at := step - c.From
+			e.Loss += c.Loss[at]
 			for name, x := range c.at(step, layer) {
 				e.Parts[name] += x // each layer has its own, but for the penalty
 			}
-			squares += c.Norm[step] * c.Norm[step]
-			if step > 0 {
-				spent += c.Seconds[step]
+			squares += c.Norm[at] * c.Norm[at]
+			if at > 0 {
+				spent += c.Seconds[at]
 			}
 		}
 		e.GradNorm = math.Sqrt(squares)
 		if spent > 0 {
-			e.TokensPerSec = float64(w.tokens(step)) / spent
+			e.TokensPerSec = float64(w.tokens(step-w.from)) / spent
 		}
 		if done%w.stage.LogEvery == 0 || done == w.stage.Steps {
 			if err := w.record(e); err != nil {
@@ -256,7 +252,7 @@ func (w *layerwise) spent() {
 	if w.taught == 0 {
 		return
 	}
-	epochs := float64(w.stage.Steps*w.stage.BatchSize*w.stage.GradAccumulation) / float64(len(w.windows))
+	epochs := float64((w.stage.Steps-w.from)*w.stage.BatchSize*w.stage.GradAccumulation) / float64(len(w.windows))
 	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps, %.3g epochs from the cache, %s\n",
 		w.taught.Round(time.Millisecond), epochs, w.trained.Round(time.Millisecond))
 }

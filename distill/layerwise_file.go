@@ -25,6 +25,7 @@ const (
 
 // curve is what the steps of a layer measured, one value per step.
 type curve struct {
+	From                int // the step that comes first
 	Loss, Norm, Seconds []float64
 	Parts               map[string][]float64 // by their names in the model of the one layer: mse_0, penalty
 }
@@ -76,16 +77,18 @@ func (c *curve) at(step, layer int) map[string]float64 {
 		if part, ok := strings.CutSuffix(name, "_0"); ok {
 			name = fmt.Sprintf("%s_%d", part, layer)
 		}
-		parts[name] = column[step]
+		parts[name] = column[step-c.From]
 	}
 	return parts
 }
 
 // layerFile is the state of one layer within a stage: the masters of what it trains,
-// the optimizer's moments unless it is finished, and its curve. It is replaced whole.
+// the optimizer's moments, and its curve. It is replaced whole. Moments stay when the
+// layer is finished: the stage may be given more steps.
 type layerFile struct {
 	path string
 	key  string   // of what the training depends on
+	from int      // the step that its training began with
 	full []string // the tensors' names in the student, in the order of own
 	own  []string // and in the model of the one layer
 }
@@ -104,10 +107,8 @@ func (f layerFile) write(step int, values masters, t *train.Trainer, c *curve) e
 	for i, own := range f.own {
 		shape := values.Dimensions(own)
 		add(paramPrefix+f.full[i], shape, func() ([]float32, error) { return values.Float32(own) })
-		if t != nil {
-			add(firstPrefix+f.full[i], shape, func() ([]float32, error) { first, _, err := t.Moments(i); return first, err })
-			add(secondPrefix+f.full[i], shape, func() ([]float32, error) { _, second, err := t.Moments(i); return second, err })
-		}
+		add(firstPrefix+f.full[i], shape, func() ([]float32, error) { first, _, err := t.Moments(i); return first, err })
+		add(secondPrefix+f.full[i], shape, func() ([]float32, error) { _, second, err := t.Moments(i); return second, err })
 	}
 	for name, column := range c.columns() {
 		data := make([]byte, 0, 8*len(column))
@@ -129,7 +130,7 @@ func (f layerFile) write(step int, values masters, t *train.Trainer, c *curve) e
 // that another recipe has left.
 func (f layerFile) open() (file *checkpoints.File, step int, c *curve, err error) {
 	if _, err := os.Stat(f.path); errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, &curve{}, nil
+		return nil, f.from, &curve{From: f.from}, nil
 	}
 	if file, err = checkpoints.OpenFile(f.path); err != nil {
 		return nil, 0, nil, fmt.Errorf("read layer: %w", err)
@@ -137,9 +138,9 @@ func (f layerFile) open() (file *checkpoints.File, step int, c *curve, err error
 	meta := file.Metadata()
 	step, err = strconv.Atoi(meta["step"])
 	if err != nil || meta["key"] != f.key {
-		return nil, 0, &curve{}, file.Close()
+		return nil, f.from, &curve{From: f.from}, file.Close()
 	}
-	c = &curve{Parts: map[string][]float64{}}
+	c = &curve{From: f.from, Parts: map[string][]float64{}}
 	for _, name := range file.Names() {
 		t, err := file.Tensor(name)
 		if err != nil {
@@ -155,40 +156,30 @@ func (f layerFile) open() (file *checkpoints.File, step int, c *curve, err error
 		c.set(name, column)
 	}
 	for name, column := range c.columns() {
-		if len(column) != step {
-			return nil, 0, nil, errors.Join(fmt.Errorf("read layer: %s: %s has %d steps, want %d", f.path, name, len(column), step), file.Close())
+		if want := step - f.from; len(column) != want {
+			return nil, 0, nil, errors.Join(fmt.Errorf("read layer: %s: %s has %d steps, want %d", f.path, name, len(column), want), file.Close())
 		}
 	}
 	return file, step, c, nil
 }
 
-// restore puts what an unfinished layer has reached into its trainer.
+// restore puts what a layer has reached into its trainer, from its file or from the
+// state of the run.
 func (f layerFile) restore(file *checkpoints.File, t *train.Trainer) error {
-	read := func(name string) ([]float32, error) {
-		x, err := file.Tensor(name)
-		if err != nil {
-			return nil, fmt.Errorf("read layer: %w", err)
-		}
-		return x.Float32()
-	}
 	for i, full := range f.full {
-		value, err := read(paramPrefix + full)
+		x, err := file.Tensor(paramPrefix + full)
 		if err != nil {
-			return err
+			return fmt.Errorf("read layer: %w", err)
 		}
-		first, err := read(firstPrefix + full)
+		value, err := x.Float32()
 		if err != nil {
-			return err
+			return fmt.Errorf("read layer: %w", err)
 		}
-		second, err := read(secondPrefix + full)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(t.Params.Set(f.own[i], t.Params.Dimensions(f.own[i]), value), t.SetMoments(i, first, second)); err != nil {
+		if err := t.Params.Set(f.own[i], t.Params.Dimensions(f.own[i]), value); err != nil {
 			return err
 		}
 	}
-	return nil
+	return restoreMoments(file, t, f.full)
 }
 
 // sweepLayers removes what layerwise stages before the present one have left.

@@ -82,8 +82,12 @@ func (w *layerwise) layerError(model string, err error) error {
 // train runs a layer's optimizer steps from the cache and writes its file.
 func (w *layerwise) train(ctx context.Context, layer int, f layerFile, was *checkpoints.File, from int, c *curve) (err error) {
 	t, err := w.trainer(layer)
-	if err == nil && was != nil {
+	switch {
+	case err != nil:
+	case was != nil:
 		err = f.restore(was, t.Trainer)
+	case w.from > 0:
+		err = f.restore(w.disk.state, t.Trainer)
 	}
 	if err = errors.Join(err, closeFile(was)); err != nil {
 		return err
@@ -116,12 +120,13 @@ func (w *layerwise) train(ctx context.Context, layer int, f layerFile, was *chec
 	if at := firstNotFinite(t.Params, f.own); at != "" {
 		return &DivergedError{w.stage.label(), w.stage.Steps, fmt.Sprintf("layer %d: tensor %s is not finite", layer, at)}
 	}
-	return f.write(w.stage.Steps, t.Params, nil, c)
+	return f.write(w.stage.Steps, t.Params, t.Trainer, c)
 }
 
 // step runs one optimizer step and refuses to go on from one that is not finite.
 func (w *layerwise) step(t *layerTrainer, layer, step int) (train.Metrics, error) {
-	_, rates := w.stage.rates(step, nil)
+	stage := w.asOf(step)
+	_, rates := stage.rates(step, nil)
 	starts := w.draw.Starts(step, w.stage.BatchSize*w.stage.GradAccumulation)
 	var batches []train.Batch
 	for part := range w.stage.GradAccumulation {
@@ -140,7 +145,7 @@ func (w *layerwise) step(t *layerTrainer, layer, step int) (train.Metrics, error
 		}
 		batches = append(batches, train.Batch{
 			B: w.stage.BatchSize, T: w.plan.Recipe.Data.SeqLen, States: &train.States{Hidden: x, Mixed: y},
-			NoWindow: w.stage.dropsWindow(w.plan.Recipe.Seed, step, part),
+			NoWindow: stage.dropsWindow(w.plan.Recipe.Seed, step, part),
 			Counted:  w.corpus.Batch(own...).Real, // a mixer imitates whoever speaks
 		})
 	}

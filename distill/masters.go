@@ -38,6 +38,22 @@ type onDisk struct {
 	student *checkpoints.Folder
 }
 
+// moments are the optimizer's as they are on the disk, of the same files.
+func (d *onDisk) moments(set []Trainable) *moments {
+	m := &moments{}
+	for _, x := range set {
+		m.names = append(m.names, x.Name)
+	}
+	m.read = func(i int) (first, second []float32, err error) {
+		file := d.state
+		if own := d.layers[m.names[i]]; own != nil {
+			file = own
+		}
+		return readMoments(file, m.names[i])
+	}
+	return m
+}
+
 func (d *onDisk) tensor(name string) (checkpoints.Tensor, error) {
 	if file := d.layers[name]; file != nil {
 		return file.Tensor(paramPrefix + name)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,20 +85,27 @@ func (s *session) accept(at place) (place, error) {
 	next := at
 	var refused, told []string
 	for _, c := range changes {
-		i, more := longer(c)
+		i, steps, more := longer(c)
+		done := 0
 		switch {
 		case !more:
 			refused = append(refused, c.String())
+			continue
+		case i > at.Stage: // it has not begun
+		case i == at.Stage && s.layersBegun(i):
+			done, next.Lengths = steps, append(slices.Clone(at.Lengths), steps)
 		case i == at.Stage:
-			told = append(told, s.extension(i, c, at.Step))
-		case i > at.Stage:
-			told = append(told, s.extension(i, c, 0))
+			done = at.Step
 		case i == at.Stage-1 && at.Tail > 0:
-			next.Stage, next.Step = i, at.Tail
-			told = append(told, s.extension(i, c, at.Tail))
+			done, next.Stage, next.Step = at.Tail, i, at.Tail
+		case p.next(i+1) == len(p.Stages):
+			refused = append(refused, fmt.Sprintf("%s, and the stage is done: its adapters are in the weights, and can be trained no more", c))
+			continue
 		default:
-			refused = append(refused, fmt.Sprintf("%s, and the stage is done", c))
+			refused = append(refused, fmt.Sprintf("%s, and the stage is done: the next one began with what it made", c))
+			continue
 		}
+		told = append(told, s.extension(i, c, done))
 	}
 	if len(refused) > 0 {
 		return at, &ChangedError{p.Dir, refused}
@@ -108,24 +116,38 @@ func (s *session) accept(at place) (place, error) {
 	return next, nil
 }
 
-// longer reports whether a change gives a stage more steps, and which.
-func longer(c recipes.Change) (stage int, ok bool) {
+// longer reports whether a change gives a stage more steps, which, and how many it had.
+func longer(c recipes.Change) (stage, steps int, ok bool) {
 	if n, err := fmt.Sscanf(c.Key, "stages[%d].steps", &stage); n != 1 || err != nil || c.Key != fmt.Sprintf("stages[%d].steps", stage) {
-		return 0, false
+		return 0, 0, false
 	}
 	was, err1 := strconv.Atoi(c.Was)
 	is, err2 := strconv.Atoi(c.Is)
-	return stage, err1 == nil && err2 == nil && is > was
+	return stage, was, err1 == nil && err2 == nil && is > was
 }
 
 // extension says what more steps mean for a stage of which so many are done.
 func (s *session) extension(i int, c recipes.Change, done int) string {
 	stage := s.plan.Stages[i]
 	line := fmt.Sprintf("stage %s has %s steps instead of %s", stage.label(), c.Is, c.Was)
-	if done > 0 && stage.Schedule != "constant" && stage.Schedule != "plateau" {
-		line += fmt.Sprintf("; after step %d its %s schedule is that of the new length", done, stage.Schedule)
+	var follows []string
+	if stage.Schedule != "constant" && stage.Schedule != "plateau" {
+		follows = append(follows, stage.Schedule+" schedule")
+	}
+	if len(stage.WindowDropout) > 1 {
+		follows = append(follows, "window_dropout")
+	}
+	if done > 0 && len(follows) > 0 {
+		line += fmt.Sprintf("; its %s will go by the new length after step %d", strings.Join(follows, " and "), done)
 	}
 	return line
+}
+
+// layersBegun reports whether a layerwise stage has trained something: its layers then have
+// the steps of the stage's old length behind them, or will have.
+func (s *session) layersBegun(i int) bool {
+	stage := s.plan.Stages[i]
+	return stage.layerwise() && exists(filepath.Join(s.plan.Dir, layersName, stage.label()))
 }
 
 // dataKeys are the recipe's texts in the order in which a session reads them.

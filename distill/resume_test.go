@@ -100,7 +100,7 @@ func TestMoreSteps(t *testing.T) {
 	}
 	// A stage that is done stays as it is, and so does one of adapters.
 	got := changed(t, plan(t, dir, distill.Options{Run: whole}, "stages[1].steps=6", "stages[0].steps=3"))
-	if diff := cmp.Diff([]string{"stages[0].steps: was 2, is 3, and the stage is done"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"stages[0].steps: was 2, is 3, and the stage is done: the next one began with what it made"}, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }
@@ -113,7 +113,7 @@ func TestMoreStepsOfASchedule(t *testing.T) {
 		t.Fatal("the run was not interrupted")
 	}
 	_, out, err := run(t, plan(t, dir, o, "stages[1].schedule=cosine", "stages[1].steps=6"), 0)
-	if want := "stage 2-tune has 6 steps instead of 4; after step 2 its cosine schedule is that of the new length\n"; err != nil || !strings.Contains(out, want) {
+	if want := "stage 2-tune has 6 steps instead of 4; its cosine schedule will go by the new length after step 2\n"; err != nil || !strings.Contains(out, want) {
 		t.Errorf("Run() = %v, said %q, want %q", err, out, want)
 	}
 }

@@ -133,7 +133,7 @@ func (s *session) describe(at place) error {
 		s.notice(s.switched)
 	}
 	path := filepath.Join(s.plan.Dir, recipeName)
-	if was, err := os.ReadFile(path); err != nil || at == (place{}) || !bytes.Equal(was, recipe) || s.plan.begunOn() != s.on {
+	if was, err := os.ReadFile(path); err != nil || !at.resumed() || !bytes.Equal(was, recipe) || s.plan.begunOn() != s.on {
 		err := s.plan.describeRun(s.on)
 		if err == nil {
 			err = fsx.WriteFile(path, recipe, 0o644)

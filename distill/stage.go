@@ -41,7 +41,7 @@ func (s *session) runStage(ctx context.Context, i int) (err error) {
 	if err := s.loop(ctx, i, from, t); err != nil {
 		return err
 	}
-	return s.finish(ctx, i, stage, t)
+	return s.finish(ctx, i, stage, t, momentsOf(t))
 }
 
 // loop runs the optimizer steps of a stage: batch, step, metrics; evaluation and
@@ -159,11 +159,12 @@ func (s *session) save(i, step int, t *train.Trainer) error {
 	if err := s.saveModel(filepath.Join(s.plan.Dir, stage.dir(step)), stage, step); err != nil {
 		return err
 	}
-	return s.commit(place{Stage: i, Step: step}, Event{Event: "save", Stage: stage.label(), Step: step, Path: stage.dir(step)}, t)
+	return s.commit(place{Stage: i, Step: step}, Event{Event: "save", Stage: stage.label(), Step: step, Path: stage.dir(step)}, momentsOf(t))
 }
 
-// finish ends a stage: adapters merged, evaluated, saved; the next one's start is the state.
-func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Trainer) error {
+// finish ends a stage: adapters merged, evaluated, saved; the next one's start is the
+// state. The trainer finds the layer where an evaluation fails, if there is one.
+func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Trainer, m *moments) error {
 	if err := s.mergeAdapters(stage); err != nil {
 		return err
 	}
@@ -176,12 +177,12 @@ func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Train
 	}
 	event := Event{Event: "save", Stage: stage.label(), Step: stage.Steps, Path: stage.dir(stage.Steps)}
 	at := place{Stage: i + 1}
-	if t == nil || s.plan.next(i+1) < len(s.plan.Stages) || len(stage.Modules) > 0 {
-		t = nil // another stage begins, or the adapters are gone
+	if s.plan.next(i+1) < len(s.plan.Stages) || len(stage.Modules) > 0 {
+		m = nil // another stage begins, or the adapters are gone
 	} else {
 		at.Tail = stage.Steps // the stage may be given more
 	}
-	if err := s.commit(at, event, t); err != nil {
+	if err := s.commit(at, event, m); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil && s.plan.next(i+1) < len(s.plan.Stages) {
@@ -190,15 +191,15 @@ func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Train
 	return nil
 }
 
-func (s *session) commit(at place, event Event, t *train.Trainer) error {
+func (s *session) commit(at place, event Event, m *moments) error {
 	if err := s.record(event); err != nil {
 		return err
 	}
-	return s.commitState(at, t)
+	return s.commitState(at, m)
 }
 
 // commitState writes the state of a place, with the metrics up to here.
-func (s *session) commitState(at place, t *train.Trainer) error {
+func (s *session) commitState(at place, m *moments) error {
 	size, err := s.log.Sync()
 	if err != nil {
 		return err
@@ -211,7 +212,7 @@ func (s *session) commitState(at place, t *train.Trainer) error {
 	for i, c := range s.corpora {
 		at.Data[i] = describeData(c)
 	}
-	if err := writeState(s.plan.Dir, at, s.touched, s.masters(), t); err != nil {
+	if err := writeState(s.plan.Dir, at, s.touched, s.masters(), m); err != nil {
 		return err
 	}
 	s.prune()
@@ -223,7 +224,7 @@ func (s *session) restoreMoments(t *train.Trainer) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(restoreMoments(file, t), file.Close())
+	return errors.Join(restoreMoments(file, t, momentsOf(t).names), file.Close())
 }
 
 // label is the stage's number and name, "1-mimic".

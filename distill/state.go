@@ -1,12 +1,14 @@
 package distill
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
@@ -16,7 +18,8 @@ import (
 // the next.
 type place struct {
 	Stage, Step  int
-	Tail         int // steps of the last stage, where it is done and the state has its moments
+	Tail         int   // steps of the last stage, where it is done and the state has its moments
+	Lengths      []int // of a layerwise stage in progress: the steps that it had before it was given more, ascending
 	MetricsBytes int64
 	Fingerprint  string
 	Recipe       string                // in full, as of the save
@@ -38,7 +41,23 @@ const (
 	secondPrefix = "v/"
 )
 
-func writeState(run string, at place, touched []string, values masters, t *train.Trainer) error {
+// moments are the optimizer's state of the tensors that a stage trains.
+type moments struct {
+	names []string
+	read  func(i int) (first, second []float32, err error)
+}
+
+// momentsOf are those of a trainer.
+func momentsOf(t *train.Trainer) *moments {
+	m := &moments{read: t.Moments}
+	for _, x := range t.Tensors {
+		m.names = append(m.names, x.Name)
+	}
+	return m
+}
+
+// writeState writes the state of a place; m is nil where a stage begins.
+func writeState(run string, at place, touched []string, values masters, m *moments) error {
 	var sources []checkpoints.Source
 	add := func(name string, shape []int, data func() ([]float32, error)) {
 		sources = append(sources, checkpoints.Source{Name: name, DType: checkpoints.F32, Shape: shape, Data: func() ([]byte, error) {
@@ -52,16 +71,19 @@ func writeState(run string, at place, touched []string, values masters, t *train
 	for _, name := range touched {
 		add(paramPrefix+name, values.Dimensions(name), func() ([]float32, error) { return values.Float32(name) })
 	}
-	if t != nil {
-		for i, x := range t.Tensors {
-			shape := values.Dimensions(x.Name)
-			add(firstPrefix+x.Name, shape, func() ([]float32, error) { first, _, err := t.Moments(i); return first, err })
-			add(secondPrefix+x.Name, shape, func() ([]float32, error) { _, second, err := t.Moments(i); return second, err })
+	if m != nil {
+		for i, name := range m.names {
+			shape := values.Dimensions(name)
+			add(firstPrefix+name, shape, func() ([]float32, error) { first, _, err := m.read(i); return first, err })
+			add(secondPrefix+name, shape, func() ([]float32, error) { _, second, err := m.read(i); return second, err })
 		}
 	}
 	meta := map[string]string{
 		"stage": strconv.Itoa(at.Stage), "step": strconv.Itoa(at.Step), "tail": strconv.Itoa(at.Tail),
 		"metrics_bytes": strconv.FormatInt(at.MetricsBytes, 10), "recipe": at.Fingerprint, "recipe.yaml": at.Recipe,
+	}
+	if len(at.Lengths) > 0 {
+		meta["lengths"] = strings.Trim(fmt.Sprint(at.Lengths), "[]")
 	}
 	for i, key := range dataKeys {
 		meta[key] = at.Data[i]
@@ -88,31 +110,25 @@ func openState(run string) (*checkpoints.File, place, error) {
 	for i, key := range dataKeys {
 		at.Data[i] = meta[key]
 	}
-	var errs [4]error
+	var errs [5]error
 	at.Stage, errs[0] = strconv.Atoi(meta["stage"])
 	at.Step, errs[1] = strconv.Atoi(meta["step"])
 	at.Tail, errs[3] = strconv.Atoi(meta["tail"])
 	at.MetricsBytes, errs[2] = strconv.ParseInt(meta["metrics_bytes"], 10, 64)
+	for _, word := range strings.Fields(meta["lengths"]) {
+		n, err := strconv.Atoi(word)
+		at.Lengths, errs[4] = append(at.Lengths, n), cmp.Or(errs[4], err)
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, place{}, errors.Join(fmt.Errorf("%s: metadata: %w", path, err), file.Close())
 	}
 	return file, at, nil
 }
 
-func restoreMoments(file *checkpoints.File, t *train.Trainer) error {
-	read := func(name string) ([]float32, error) {
-		x, err := file.Tensor(name)
-		if err != nil {
-			return nil, fmt.Errorf("training state: %w", err)
-		}
-		return x.Float32()
-	}
-	for i, x := range t.Tensors {
-		first, err := read(firstPrefix + x.Name)
-		if err != nil {
-			return err
-		}
-		second, err := read(secondPrefix + x.Name)
+// restoreMoments gives a trainer those of a file, which names the tensors in its own way.
+func restoreMoments(file *checkpoints.File, t *train.Trainer, names []string) error {
+	for i, name := range names {
+		first, second, err := readMoments(file, name)
 		if err != nil {
 			return err
 		}
@@ -121,4 +137,18 @@ func restoreMoments(file *checkpoints.File, t *train.Trainer) error {
 		}
 	}
 	return nil
+}
+
+func readMoments(file *checkpoints.File, name string) (first, second []float32, err error) {
+	var both [2][]float32
+	for k, prefix := range [2]string{firstPrefix, secondPrefix} {
+		x, err := file.Tensor(prefix + name)
+		if err == nil {
+			both[k], err = x.Float32()
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("training state: %w", err)
+		}
+	}
+	return both[0], both[1], nil
 }

@@ -150,7 +150,7 @@ func (st *Status) place(plan *Plan, at place, last Event) {
 			case i < at.Stage:
 				st.Step, st.Layers = s.Steps, 0
 			case last.Event == "layer":
-				st.Step = 0 // as long as not all layers have had their steps
+				st.Step = at.Step // as long as not all layers have had their steps
 			}
 			left += s.Tokens / int64(max(1, s.Steps)) * int64(s.Steps-st.Step)
 			st.StageLeft = float64(left)

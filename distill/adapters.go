@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
@@ -28,14 +29,18 @@ func (s *session) adapt(module string, stage Stage) error {
 // saveAdapter writes a saved point's adapter beside the merged weights, where the
 // recipe asks for it. The final folder has that of the last point.
 func (s *session) saveAdapter(dir string, stage Stage, step int) error {
-	if stage.LoRA == nil || stage.LoRA.Save != "merged+adapter" {
+	if !stage.savesAdapter() {
 		return nil
 	}
 	dir = filepath.Join(dir, adapterDir)
 	if point := filepath.Join(s.plan.Dir, stage.dir(step), adapterDir); point != dir {
 		return fsx.ReplaceDir(dir, true, func(tmp string) error { return os.CopyFS(tmp, os.DirFS(point)) })
 	}
-	modules, base := s.plan.adapterOf(stage)
+	i := slices.IndexFunc(s.plan.Stages, func(x Stage) bool { return x.Dir == stage.Dir })
+	modules, base := s.plan.Stages[i].Modules, s.plan.Student
+	if point := s.plan.base(i); point != "" {
+		base = filepath.Join(s.plan.Dir, point)
+	}
 	return lora.Write(dir, lora.Trained{
 		Config: loraConfig(*stage.LoRA), Modules: modules, Model: s.plan.student, Base: base, Values: s.lowRank,
 		About: fmt.Sprintf("Stage %s (%s), step %d of %d, of recipe %.12s. The folder around this one has it merged.",
@@ -43,19 +48,19 @@ func (s *session) saveAdapter(dir string, stage Stage, step int) error {
 	})
 }
 
-// adapterOf returns what a stage adapts, and the folder that it starts from.
-func (p *Plan) adapterOf(stage Stage) (modules []lora.Module, base string) {
-	base = p.Student
-	for _, s := range p.Stages {
-		if s.Dir == stage.Dir {
-			return s.Modules, base
-		}
+// base is the saved point that a stage starts from, below the run folder; empty for the
+// student that the run starts from.
+func (p *Plan) base(i int) string {
+	for _, s := range slices.Backward(p.Stages[:i]) {
 		if s.Skipped == "" {
-			base = filepath.Join(p.Dir, s.dir(s.Steps))
+			return s.dir(s.Steps)
 		}
 	}
-	return nil, base
+	return ""
 }
+
+// savesAdapter reports whether the stage's points hold its adapter by itself, too.
+func (s Stage) savesAdapter() bool { return s.LoRA != nil && s.LoRA.Save == "merged+adapter" }
 
 // lowRank returns an adapter's tensor, also once it is merged.
 func (s *session) lowRank(name string) ([]float32, error) {

@@ -2,10 +2,14 @@ package distill_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/lora"
@@ -72,6 +76,65 @@ func TestDropoutResumes(t *testing.T) {
 	const q = "model.layers.1.self_attn.q_proj.weight"
 	if bytes.Equal(weights(t, dry)[q], weights(t, final)[q]) {
 		t.Error("dropout changes nothing")
+	}
+}
+
+// A run that keeps few points keeps those that adapters stand on, as long as there are such
+// adapters, wherever it is stopped.
+func TestKeepBases(t *testing.T) {
+	sets := []string{"keep={last: 1}", "stages[1].save_every=1"}
+	for name, more := range map[string]string{
+		"adapters last":   "",
+		"adapters before": "  - {name: last, kind: finetune, train: mixers, steps: 2, save_every: 1}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := workshop(t, dropping+more)
+			o := distill.Options{Run: filepath.Join(dir, "run")}
+			points := func(pattern string) []string {
+				t.Helper()
+				list, err := filepath.Glob(filepath.Join(o.Run, pattern))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return list
+			}
+			for again := true; again; {
+				_, _, err := run(t, plan(t, dir, o, sets...), 1)
+				if _, again = errors.AsType[*distill.InterruptedError](err); err != nil && !again {
+					t.Fatal(err)
+				}
+				for _, path := range slices.Concat(points("stages/*/*/adapter"), points("final/adapter")) {
+					adapter, err := lora.Open(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = adapter.Close()
+					if _, err := checkpoints.Open(adapter.Base); err != nil {
+						t.Errorf("%s stands on what is not there: %v", path, err)
+					}
+				}
+			}
+			want := []string{"stages/1-heal/step-0000004", "stages/2-tune/step-0000002"}
+			if more != "" {
+				want = []string{"stages/3-last/step-0000002"}
+			}
+			for i, path := range want {
+				want[i] = filepath.Join(o.Run, path)
+			}
+			if got := points("stages/*-*/step-*"); !slices.Equal(got, want) {
+				t.Errorf("points are %q, want %q", got, want)
+			}
+		})
+	}
+	// A run that did not save adapters has not kept what they would stand on.
+	dir := workshop(t, dropping)
+	o := distill.Options{Run: filepath.Join(dir, "run")}
+	if _, _, err := run(t, plan(t, dir, o, append(sets, "stages[1].lora.save=merged")...), 5); err == nil {
+		t.Fatal("the run was not interrupted")
+	}
+	_, _, err := run(t, plan(t, dir, o, sets...), 0)
+	if err == nil || !strings.Contains(err.Error(), "step-0000004, which the adapter would stand on, is not there any more") {
+		t.Errorf("Run() = %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package distill
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -9,15 +10,20 @@ import (
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
-// prune removes the saved points that the recipe does not keep. It comes after the
-// state of a newer one is on the disk; a run goes on from the state, which refers to
-// none of them. What cannot be removed is no reason to stop.
-func (s *session) prune() {
+// prune removes the saved points that the recipe does not keep and nothing else stands
+// on. It comes after the state of a newer one is on the disk; a run goes on from the state,
+// which refers to none of them. What cannot be removed is no reason to stop.
+func (s *session) prune(at place) {
 	keep := s.plan.Recipe.Keep
 	if keep == nil {
 		return
 	}
-	for _, e := range surplus(s.saves, s.evals, *keep) {
+	kept := keeps(s.saves, s.evals, *keep)
+	s.plan.addBases(kept, at)
+	for _, e := range slices.Clone(s.saves) {
+		if kept[e.Path] {
+			continue
+		}
 		if err := fsx.RemoveDir(filepath.Join(s.plan.Dir, filepath.FromSlash(e.Path))); err != nil {
 			s.notice("an old save stays: " + err.Error())
 		}
@@ -25,9 +31,9 @@ func (s *session) prune() {
 	}
 }
 
-// surplus lists the saves that are neither among the newest nor among the best; of two
+// keeps are the paths of the saves that are among the newest or among the best; of two
 // that are equally good the older one is the better.
-func surplus(saves, evals []Event, keep recipes.Keep) []Event {
+func keeps(saves, evals []Event, keep recipes.Keep) map[string]bool {
 	type rated struct {
 		Event
 		nats float64
@@ -47,5 +53,37 @@ func surplus(saves, evals []Event, keep recipes.Keep) []Event {
 	for _, e := range saves[max(0, len(saves)-keep.Last):] {
 		kept[e.Path] = true
 	}
-	return slices.DeleteFunc(slices.Clone(saves), func(e Event) bool { return kept[e.Path] })
+	return kept
+}
+
+// addBases adds the points that saved adapters stand on: adapters of what is kept, of the
+// final model, and those that the run is still to save.
+func (p *Plan) addBases(kept map[string]bool, at place) {
+	for i, stage := range slices.Backward(p.Stages) { // a base may hold an adapter itself
+		base := p.base(i)
+		if base == "" || !stage.savesAdapter() {
+			continue
+		}
+		needed := i >= at.Stage || p.next(i+1) == len(p.Stages)
+		for path := range kept {
+			needed = needed || filepath.Dir(path) == stage.Dir
+		}
+		if needed {
+			kept[base] = true
+		}
+	}
+}
+
+// checkBase refuses to go on with a stage whose adapters would stand on a point that is
+// not there any more.
+func (p *Plan) checkBase(at place) error {
+	i := p.next(at.Stage)
+	if i == len(p.Stages) || !p.Stages[i].savesAdapter() {
+		return nil
+	}
+	base := p.base(i)
+	if dir := filepath.Join(p.Dir, base); base != "" && !exists(dir) {
+		return &refusal{fmt.Errorf("stages[%d].lora.save is merged+adapter, and %s, which the adapter would stand on, is not there any more", i, dir)}
+	}
+	return nil
 }

@@ -119,7 +119,10 @@ func (s *session) prepare() (place, error) {
 	if err := file.Close(); err != nil {
 		return place{}, err
 	}
-	return s.accept(at)
+	if at, err = s.accept(at); err != nil {
+		return place{}, err
+	}
+	return at, p.checkBase(at)
 }
 
 // describe writes down what the run is and computes with, if it is new or has changed,

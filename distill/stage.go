@@ -215,7 +215,7 @@ func (s *session) commitState(at place, m *moments) error {
 	if err := writeState(s.plan.Dir, at, s.touched, s.masters(), m); err != nil {
 		return err
 	}
-	s.prune()
+	s.prune(at)
 	return nil
 }
 

@@ -92,7 +92,7 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	if err := fit(teacher, p.student); err != nil {
 		return nil, err
 	}
-	if err := reaches(p.student, r.Data.SeqLen); err != nil {
+	if err := reaches(teacher, p.student, r.Data.SeqLen); err != nil {
 		return nil, err
 	}
 	if _, err := tokenizer.Load(cmp.Or(paths.Student, paths.Teacher)); err != nil {
@@ -228,21 +228,6 @@ func layerMixers(s recipes.Student) []convert.LayerMixer {
 	return all
 }
 
-// reaches refuses windows of text that have more tokens than the model has positions
-// for, and those that a mixer's softmax sees whole: its linear branch would have no part
-// in them, and learn nothing.
-func reaches(student *arch.Model, seqLen int) error {
-	if err := student.CheckLength(seqLen); err != nil {
-		return fmt.Errorf("data.seq_len: %w", err)
-	}
-	for i, x := range student.Mixers {
-		if w := x.Window(); x.Excludes() && w >= seqLen {
-			return fmt.Errorf("data.seq_len is %d, want more than the window of layer %d (%s): its linear branch would learn nothing", seqLen, i, x)
-		}
-	}
-	return nil
-}
-
 // foreignError reports a student whose files are laid out in a way of its family's.
 type foreignError struct{ dir, family, tensor string }
 
@@ -288,30 +273,4 @@ func describe(dir string) (*arch.Model, error) {
 		}
 	}
 	return folder.Model, nil
-}
-
-// fit checks that a teacher can teach this student: same sizes, same vocabulary,
-// same positions.
-func fit(teacher, student *arch.Model) error {
-	for _, f := range []struct {
-		key           string
-		teacher, want int
-	}{
-		{"vocab_size", teacher.Vocab, student.Vocab},
-		{"hidden_size", teacher.Hidden, student.Hidden},
-		{"num_hidden_layers", teacher.Layers, student.Layers},
-		{"num_attention_heads", teacher.Heads, student.Heads},
-		{"num_key_value_heads", teacher.KVHeads, student.KVHeads},
-		{"head_dim", teacher.HeadDim, student.HeadDim},
-	} {
-		if f.teacher != f.want {
-			return fmt.Errorf("teacher and student do not fit: %s is %d and %d", f.key, f.teacher, f.want)
-		}
-	}
-	for i := range teacher.Layers {
-		if a, b := teacher.At(i).Rope, student.At(i).Rope; !a.Equal(b) {
-			return fmt.Errorf("teacher and student do not fit: layer %d turns by %+v and %+v", i, a, b)
-		}
-	}
-	return nil
 }

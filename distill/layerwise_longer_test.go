@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestLayerwiseMoreStepsOfASchedule(t *testing.T) {
 	longer := append([]string{"stages[1].steps=6", "stages[1].window_dropout=[0.9, 0.1]"}, layerwise...)
 	var finals [2]string
 	for i, stopAfter := range []int{0, 40} {
-		o := distill.Options{Run: filepath.Join(dir, fmt.Sprint(stopAfter))}
+		o := distill.Options{Run: filepath.Join(dir, strconv.Itoa(stopAfter))}
 		if _, _, err := run(t, plan(t, dir, o, append(longer, "stages[1].steps=4")...), stopAfter); (err != nil) != (stopAfter > 0) {
 			t.Fatal(err)
 		}

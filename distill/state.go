@@ -115,7 +115,7 @@ func openState(run string) (*checkpoints.File, place, error) {
 	at.Step, errs[1] = strconv.Atoi(meta["step"])
 	at.Tail, errs[3] = strconv.Atoi(meta["tail"])
 	at.MetricsBytes, errs[2] = strconv.ParseInt(meta["metrics_bytes"], 10, 64)
-	for _, word := range strings.FieldsSeq(meta["lengths"]) {
+	for word := range strings.FieldsSeq(meta["lengths"]) {
 		n, err := strconv.Atoi(word)
 		at.Lengths, errs[4] = append(at.Lengths, n), cmp.Or(errs[4], err)
 	}

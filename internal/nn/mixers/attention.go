@@ -45,11 +45,15 @@ func (a attention) scores(q, k *Node) *Node {
 	s := ops.ABt(inOneAxis(MulScalar(q, a.scale)), k)
 	dims := slices.Clone(q.Shape().Dimensions)
 	dims[len(dims)-1] = k.Shape().Dim(-2)
-	s = Reshape(s, dims...)
-	if a.softcap > 0 {
-		s = MulScalar(Tanh(DivScalar(s, a.softcap)), a.softcap)
+	return capped(Reshape(s, dims...), a.softcap)
+}
+
+// capped bends scores s to c·tanh(s/c); with c = 0 they stay.
+func capped(s *Node, c float64) *Node {
+	if c == 0 {
+		return s
 	}
-	return s
+	return MulScalar(Tanh(DivScalar(s, c)), c)
 }
 
 // weights is p of s, [L..., r, T, S].

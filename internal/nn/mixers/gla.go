@@ -22,7 +22,7 @@ import (
 //
 // f is the softmax over the dimensions of a head; with activation=none it is k_t and
 // q_t/√D, as in GLA. q̃ and k̃ are rotated to their positions, q and k only with rope;
-// a cap that the teacher has for scores is not in s. g is
+// scores in the window are bent by the teacher's cap, where it has one. g is
 //
 //	decay_from=key    the key as the teacher projects it, with a norm of the teacher's if
 //	                  there is one, before convolution, norm and rotation; the same for
@@ -94,7 +94,7 @@ func (gla) window(l Layer, f framed, from State) (near *Node, next []*Node) {
 	keys, _ := remembered(from.tensor(1), k, 0, w, seen)
 	values, _ := remembered(from.tensor(2), v, 0, w, seen)
 	t := q.Shape().Dim(2)
-	a := attention{scale: l.Model.Scale(l.Index)}
+	a := attention{scale: l.Model.Scale(l.Index), softcap: l.Model.Softcap}
 	near = scan.Swap(a.banded(l.blocks(t, w), q, [2]*Node{}, keys, values, seen))
 	return near, []*Node{windowState(keys, nil, t), windowState(values, nil, t)}
 }

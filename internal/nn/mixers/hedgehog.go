@@ -21,7 +21,7 @@ import (
 //	y_i  = Σ_j a_ij v_j / Σ_j a_ij
 //
 // with c the teacher's scale, 1/√D for most, γ = sigmoid(window_factors) per head and
-// δ = 1, or 1−γ with affine. A cap that the teacher has for scores is not in it. The
+// δ = 1, or 1−γ with affine; s_ij is bent by the teacher's cap, where it has one. The
 // maximum is part of the definition: it sets the weight of one branch against
 // the other, and gradients flow through it. The set is
 //
@@ -72,8 +72,9 @@ func (h hedgehog) Step(l Layer, x *Node, from State) (*Node, State) {
 
 // tokens are the inputs of a call and what its window still holds of those before.
 type tokens struct {
-	w, n  int     // window and sinks
-	scale float64 // of the scores in the window
+	w, n int // window and sinks
+
+	scale, softcap float64 // of the scores in the window
 
 	q            *Node   // [H, B, T, D]
 	keys, values *Node   // [G, B, w+T, D], [G, B, w+T, D+1]; see inputs
@@ -94,7 +95,7 @@ func (hedgehog) inputs(l Layer, x *Node, from State) tokens {
 	}
 	f := l.inputs(x, past)
 	t := tokens{
-		w: l.Mixer.Int("window"), n: l.Mixer.Int("sinks"), scale: l.Model.Scale(l.Index),
+		w: l.Mixer.Int("window"), n: l.Mixer.Int("sinks"), scale: l.Model.Scale(l.Index), softcap: l.Model.Softcap,
 		q: f.q, keys: f.k, values: scan.AppendOne(f.v), conv: f.conv,
 	}
 	if t.w == 0 {
@@ -139,12 +140,14 @@ func (h hedgehog) window(c scan.Blocks, t tokens, from State) *Node {
 // and the bias [N, C, n+w+C] leaves: [H, B, N, C, D+1].
 func (hedgehog) near(c scan.Blocks, q *Node, t tokens, bias *Node) *Node {
 	r := q.Shape().Dim(0) / t.keys.Shape().Dim(0)
-	q = MulScalar(q, t.scale)
 	keys := scan.PerQuery(reach(c, t.firstKeys, t.keys, t.w), r)
 	values := scan.PerQuery(reach(c, t.firstValues, t.values, t.w), r)
-	scores := Add(ops.ABt(c.Cut(q), keys), ExpandLeftToRank(bias, 5))
+	scores := Add(t.scores(c.Cut(q), keys), ExpandLeftToRank(bias, 5))
 	return ops.AB(ops.ExpBelowMax(scores), values)
 }
+
+// scores are s_ij of queries [..., T, D] and keys [..., S, D].
+func (t tokens) scores(q, k *Node) *Node { return capped(ops.ABt(MulScalar(q, t.scale), k), t.softcap) }
 
 // blend adds the branches under one denominator: γ·near + δ·far, each [H, ...].
 // Without a far branch γ cancels in the quotient.

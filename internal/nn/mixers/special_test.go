@@ -45,6 +45,31 @@ func TestWindowIsSoftmax(t *testing.T) {
 	}
 }
 
+// TestCapOfTheTeacher: softmax windows bend their scores as the teacher does.
+func TestCapOfTheTeacher(t *testing.T) {
+	for _, spec := range []string{"hedgehog,window=5,sinks=1", "hedgehog,window=16,terrace", "gla,window=5"} {
+		t.Run(spec, func(t *testing.T) {
+			model := testModel()
+			model.Softcap = 0.5
+			r, free := newRig(t, model, spec), newRig(t, testModel(), spec)
+			x := r.input(2, 40)
+			want, _ := r.oracle(x)
+			got, _ := r.run(t, call{chunk: 16}, x, carried{})
+			numtest.Near(t, "heads", got, want, tolerance)
+			if without, _ := free.oracle(x); slices.Equal(want, without) {
+				t.Error("the cap changes nothing")
+			}
+			got, _ = r.run(t, call{chunk: 16, noState: true}, x, carried{})
+			numtest.Near(t, "heads in training", got, r.training(x), tolerance)
+			c := r.empty(2)
+			for i := range 20 {
+				got, c = r.run(t, call{step: true}, segment(x, i, i+1), c)
+				numtest.Near(t, fmt.Sprintf("step %d", i), got, rows(want, 2, 40, i, i+1), tolerance)
+			}
+		})
+	}
+}
+
 // TestStepReachesWindowAtOnce: the graph of a step has as many nodes whatever the
 // window, where it once had a slice for each key.
 func TestStepReachesWindowAtOnce(t *testing.T) {

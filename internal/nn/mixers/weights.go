@@ -68,7 +68,7 @@ func (h hedgehog) LogWeights(l Layer, x *Node) *Node {
 		set = stepped(g, n, t.w, t.n)
 	}
 	set = LogicalAnd(set, upTo(g, n))
-	scores := Add(ops.ABt(MulScalar(t.q, t.scale), own), ExpandLeftToRank(seeing(set), 4))
+	scores := Add(t.scores(t.q, own), ExpandLeftToRank(seeing(set), 4))
 	scores = Sub(scores, ReduceAndKeep(scores, ReduceMax, -1))
 	gamma := Sigmoid(l.Tensor(g, "mixer.window_factors"))
 	scores = Add(scores, scan.PerHead(Log(gamma), 4))

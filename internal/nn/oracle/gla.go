@@ -98,7 +98,7 @@ func (l Layer) rotatedOnce(u []float64, position int) []float64 {
 func (l Layer) windowed(h int, q []float64, keys, values [][]float64, w int) []float64 {
 	out, total := make([]float64, len(q)), 0.0
 	for j := max(0, len(keys)-w); j < len(keys); j++ {
-		a := math.Exp(dot(q, l.head(keys[j], l.group(h))) / math.Sqrt(float64(len(q))))
+		a := math.Exp(l.capped(dot(q, l.head(keys[j], l.group(h))) / math.Sqrt(float64(len(q)))))
 		total += a
 		for i, v := range l.head(values[j], l.group(h)) {
 			out[i] += a * v

@@ -55,7 +55,7 @@ func (l Layer) hedgehogWeights(h, tokens int, q []float64, keys, mapped [][]floa
 	i, most := len(keys)-1, math.Inf(-1)
 	scores := make([]float64, len(keys))
 	for j, k := range keys {
-		scores[j] = dot(q, l.head(k, l.group(h))) / math.Sqrt(float64(len(q)))
+		scores[j] = l.capped(dot(q, l.head(k, l.group(h))) / math.Sqrt(float64(len(q))))
 		if soft, _ := l.branches(i, j, tokens); soft {
 			most = max(most, scores[j])
 		}

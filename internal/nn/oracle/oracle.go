@@ -89,6 +89,14 @@ func (l Layer) rotate(x []float64, position int) []float64 {
 	return y
 }
 
+// capped bends a score by the teacher's cap, where it has one.
+func (l Layer) capped(score float64) float64 {
+	if c := l.Model.Softcap; c > 0 {
+		return c * math.Tanh(score/c)
+	}
+	return score
+}
+
 // apply is w·x for w [len(w)/len(x), len(x)].
 func apply(w, x []float64) []float64 {
 	y := make([]float64, len(w)/len(x))

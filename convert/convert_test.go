@@ -281,6 +281,16 @@ func TestContinue(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
+	for keep, hint := range map[string]string{
+		"layers:0":   "to convert layer 3, keep layers:0,1,2",
+		"none":       "to convert layer 0,3, keep layers:1,2",
+		"layers:0,3": "it keeps every softmax layer: there is nothing to convert",
+	} {
+		_, err := convert.NewPlan(half, filepath.Join(t.TempDir(), "x"), convert.Options{Mixer: "hedgehog", Keep: keep})
+		if e, ok := errors.AsType[*convert.KeepError](err); !ok || e.Hint() != hint {
+			t.Errorf("keep %s: got %v, want the hint %q", keep, err, hint)
+		}
+	}
 	full := convertTo(t, half, convert.Options{Mixer: "hedgehog", Keep: "layers:0,1,2"})
 	student, err := arch.Describe(contents(t, full)["config.json"])
 	if err != nil {

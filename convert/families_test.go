@@ -2,13 +2,16 @@ package convert_test
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/convert"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
@@ -42,6 +45,87 @@ func TestFamiliesKeepLogits(t *testing.T) {
 			}
 			if !slices.Equal(logits(t, dir), logits(t, teacher)) {
 				t.Error("the student has other logits than the teacher")
+			}
+		})
+	}
+}
+
+// What a block does to attention's queries, keys and output it does to those of another
+// mixer, which does not do it once more unless it is told to.
+func TestWhatTheBlockDoes(t *testing.T) {
+	for _, tt := range []struct{ teacher, mixer, want string }{
+		{"qwen3.5-text", "gated-delta", "gated-delta,gate=none"},
+		{"qwen3.5-text", "mamba2,gate=silu", "mamba2"},
+		{"qwen3.5-text", "mamba2,gate=sigmoid,gate_rank=2", "mamba2,gate=sigmoid,gate_rank=2"},
+		{"qwen3.5-text", "softmax,window=4", "softmax,window=4"},
+		{"qwen3", "lightning", "lightning,qk_norm=none"},
+		{"qwen3", "lightning,qk_norm=rms", "lightning"},
+		{"qwen3", "gated-delta", "gated-delta"}, // l2, which the delta rule needs
+		{"olmo2", "lightning", "lightning,qk_norm=none"},
+		{"llama2", "lightning", "lightning"},
+	} {
+		dir, o := testdata.Family(t, tt.teacher), convert.Options{Mixer: tt.mixer}
+		if tt.teacher == "qwen3.5-text" {
+			o.Keep = "layers:0,2"
+		}
+		p, err := convert.NewPlan(dir, filepath.Join(t.TempDir(), "out"), o)
+		if err != nil {
+			t.Errorf("%s to %s: %v", tt.teacher, tt.mixer, err)
+			continue
+		}
+		if got := p.Layers[1].Mixer.String(); got != tt.want || p.Options.Mixer != tt.want {
+			t.Errorf("%s to %s: the layer gets %s and linearize.json says %s, want %s", tt.teacher, tt.mixer, got, p.Options.Mixer, tt.want)
+		}
+		if len(p.Dropped) > 0 {
+			t.Errorf("%s to %s drops %v", tt.teacher, tt.mixer, p.Dropped)
+		}
+		gate := slices.ContainsFunc(p.Tensors, func(x convert.Tensor) bool {
+			return x.Name == "model.layers.1.self_attn.g_proj.weight" && x.From == convert.Copied
+		})
+		if gate != (tt.teacher == "qwen3.5-text") {
+			t.Errorf("%s to %s: the output gate is kept: %t", tt.teacher, tt.mixer, gate)
+		}
+	}
+	// Part of a gate that is not there.
+	_, err := convert.NewPlan(testdata.Family(t, "qwen3.5-text"), filepath.Join(t.TempDir(), "out"), convert.Options{Mixer: "mamba2,gate_rank=2", Keep: "layers:0,2"})
+	if err == nil || !strings.Contains(err.Error(), "gate_rank does nothing without gate") {
+		t.Errorf("gate_rank without a gate: got error %v", err)
+	}
+}
+
+// A window over all tokens is the teacher's attention again, in every layer that hedgehog
+// can replace: with the teacher's norms, positions, scale, cap and output gate.
+func TestWindowIsTheTeachers(t *testing.T) {
+	t.Parallel()
+	for _, name := range testdata.Families(t) {
+		if slices.Contains(towers, name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			teacher := testdata.Family(t, name)
+			r, err := convert.Inspect(teacher)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kept []string // what sees less, or is linear
+			for i, x := range r.Mixers {
+				if !x.Equal(arch.SoftmaxMixer()) {
+					kept = append(kept, strconv.Itoa(i))
+				}
+			}
+			if len(kept) == len(r.Mixers) {
+				t.Skip("all its layers have windows of their own")
+			}
+			o := convert.Options{Mixer: "hedgehog,window=12"}
+			if len(kept) > 0 {
+				o.Keep = "layers:" + strings.Join(kept, ",")
+			}
+			got, want := logits(t, convertTo(t, teacher, o)), logits(t, teacher)
+			for i := range want {
+				if off := math.Abs(float64(got[i] - want[i])); !(off <= 2e-5) {
+					t.Fatalf("logit %d is off by %.2g", i, off)
+				}
 			}
 		})
 	}
@@ -82,9 +166,14 @@ func TestWindowOfTheTeacher(t *testing.T) {
 		{"mistral", "softmax,window=7", -1},
 		{"mistral", "softmax,window=6", 2},
 		{"gemma2", "softmax,window=5", 1},
+		{"mistral", "softmax", -2},
 	} {
 		plan, err := convert.NewPlan(testdata.Family(t, tt.teacher), filepath.Join(t.TempDir(), "out"), convert.Options{Mixer: tt.mixer})
 		switch {
+		case tt.converted == -2:
+			if err == nil || !strings.Contains(err.Error(), "softmax over all keys is what a conversion replaces") {
+				t.Errorf("%s to %s: got error %v", tt.teacher, tt.mixer, err)
+			}
 		case tt.converted < 0 && (err == nil || !strings.Contains(err.Error(), "it is what the layers have already")):
 			t.Errorf("%s to %s: got error %v", tt.teacher, tt.mixer, err)
 		case tt.converted >= 0 && err != nil:

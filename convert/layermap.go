@@ -11,7 +11,7 @@ import (
 // LayerMixer gives some of the layers a mixer of their own.
 type LayerMixer struct {
 	Layers string `json:"layers"` // numbers and ranges, "1,3-5"
-	Mixer  string `json:"mixer"`  // as arch.ParseMixer reads it
+	Mixer  string `json:"mixer"`  // as arch.Model.ParseMixer reads it
 }
 
 // String is the form that [ParseLayerMixer] reads.
@@ -46,14 +46,14 @@ type ownMixer struct {
 }
 
 // parseLayerMixers reads the entries, of which no two may name the same layer.
-func parseLayerMixers(entries []LayerMixer) ([]ownMixer, error) {
+func parseLayerMixers(entries []LayerMixer, read func(spec string) (arch.Mixer, error)) ([]ownMixer, error) {
 	var own []ownMixer
 	for _, x := range entries {
 		layers, err := arch.ParseLayers(x.Layers)
 		if err != nil {
 			return nil, &LayerMixerError{x.String(), err.Error()}
 		}
-		mixer, err := parseMixer(x.Mixer)
+		mixer, err := parseMixer(x.Mixer, read)
 		if err != nil {
 			return nil, err
 		}
@@ -80,16 +80,16 @@ func (x ownMixer) fit(n int, kept []int) error {
 }
 
 // parseMixer reads a mixer that a layer can be converted to.
-func parseMixer(spec string) (arch.Mixer, error) {
-	mixer, err := arch.ParseMixer(spec)
+func parseMixer(spec string, read func(spec string) (arch.Mixer, error)) (arch.Mixer, error) {
+	mixer, err := read(spec)
 	if err == nil && mixer.Equal(arch.SoftmaxMixer()) {
-		err = asBefore(spec)
+		err = noConversion(spec, "softmax over all keys is what a conversion replaces")
 	}
 	return mixer, err
 }
 
-// asBefore refuses a mixer that would leave every layer as it is.
-func asBefore(spec string) error {
+// noConversion refuses a mixer that would make nothing cheaper.
+func noConversion(spec, why string) error {
 	others := slices.DeleteFunc(arch.Mixers(), func(name string) bool { return name == arch.Softmax })
-	return &arch.MixerError{Spec: spec, Problem: "it is what the layers have already", Choices: others}
+	return &arch.MixerError{Spec: spec, Problem: why, Choices: append(others, arch.Softmax+" with a window")}
 }

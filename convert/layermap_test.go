@@ -111,7 +111,7 @@ func TestLayerMixerRefusals(t *testing.T) {
 		{"kept", "every:2", "", []string{"1-3=hedgehog"}, `layer-mixer "1-3=hedgehog": also kept: layer 2`},
 		{"no layers", "", "", []string{"=hedgehog"}, `layer-mixer "=hedgehog": got "", want the number of a layer`},
 		{"no mixer", "", "", []string{"1="}, `mixer "": there is no such mixer`},
-		{"the teacher's", "", "", []string{"1=softmax"}, `mixer "softmax": it is what the layers have already`},
+		{"the teacher's", "", "", []string{"1=softmax"}, `mixer "softmax": softmax over all keys is what a conversion replaces`},
 		{"an option", "", "", []string{"1=mamba2,conv=-1"}, `mixer "mamba2,conv=-1": conv is "-1"`},
 		{"sizes", "", "", []string{"1=mamba2,groups=3"}, "groups is 3, want a divisor of the 4 heads"},
 		{"seeding", "", "mmmamba", []string{"1=hedgehog"}, `seeding "mmmamba": does not fit mixer hedgehog`},

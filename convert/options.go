@@ -12,7 +12,7 @@ import (
 
 // Options is what a conversion can be asked for.
 type Options struct {
-	Mixer   string `json:"mixer"`   // as arch.ParseMixer reads it: "hedgehog,window=16"
+	Mixer   string `json:"mixer"`   // as arch.Model.ParseMixer reads it: "hedgehog,window=16"
 	Keep    string `json:"keep"`    // as [ParseKeep] reads it; "" is none
 	Seeding string `json:"seeding"` // a method of package seeding that fits all mixers; "" is the default of each
 	Seed    uint64 `json:"seed"`
@@ -51,12 +51,9 @@ func (r request) of(layer int) arch.Mixer {
 	return r.mixer
 }
 
-// parse checks the options and fills in the defaults.
+// parse checks the options and fills in the defaults, but for those of the mixers.
 func (o *Options) parse() (r request, err error) {
-	if r.mixer, err = parseMixer(o.Mixer); err != nil {
-		return r, err
-	}
-	if r.own, err = parseLayerMixers(o.LayerMixers); err != nil {
+	if err = r.mixers(*o, arch.ParseMixer); err != nil {
 		return r, err
 	}
 	if r.keep, err = ParseKeep(o.Keep); err != nil {
@@ -72,12 +69,29 @@ func (o *Options) parse() (r request, err error) {
 	if o.MaxShardSize < 0 {
 		return r, &OptionError{"max-shard-size", strconv.FormatInt(o.MaxShardSize, 10), "more than 0"}
 	}
-	o.Mixer, o.Keep = r.mixer.String(), r.keep.String()
-	o.LayerMixers = nil // and not in place: the caller's entries stay as they are
+	o.Keep = r.keep.String()
+	return r, nil
+}
+
+// mixers reads all mixers.
+func (r *request) mixers(o Options, read func(spec string) (arch.Mixer, error)) (err error) {
+	if r.mixer, err = parseMixer(o.Mixer, read); err != nil {
+		return err
+	}
+	r.own, err = parseLayerMixers(o.LayerMixers, read)
+	return err
+}
+
+// suit reads the mixers once more, now that it is known whose layers they are for.
+func (r *request) suit(m *arch.Model, o *Options) error {
+	if err := r.mixers(*o, m.ParseMixer); err != nil {
+		return err
+	}
+	o.Mixer, o.LayerMixers = r.mixer.String(), nil // not in place: the caller's entries stay as they are
 	for _, x := range r.own {
 		o.LayerMixers = append(o.LayerMixers, x.entry)
 	}
-	return r, nil
+	return nil
 }
 
 // parseSeeding checks that the method fits every mixer. Without one, and with one

@@ -99,6 +99,9 @@ func NewPlan(modelDir, outDir string, o Options) (*Plan, error) {
 	if err := v.report().Err(); err != nil {
 		return nil, err
 	}
+	if err := r.suit(v.model, &o); err != nil {
+		return nil, err
+	}
 	p := &Plan{
 		Source: modelDir, Output: outDir, Family: v.model.Family, Options: o,
 		Copied: notNil(folder.Files()), Dropped: notNil(v.ignored),
@@ -124,8 +127,14 @@ func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
 		}
 	}
 	var layers []Layer
-	var done []string
+	var done []string      // what is linear, and not kept
+	var free, others []int // what is left to convert, and what is not
 	for i, old := range m.Mixers {
+		if m.Converted(i) || slices.Contains(kept, i) {
+			others = append(others, i)
+		} else {
+			free = append(free, i)
+		}
 		switch mixer := r.of(i); {
 		case slices.Contains(kept, i), !m.Converted(i) && mixer.Equal(old): // as a window that the teacher has, too
 			layers = append(layers, Layer{Index: i, Mixer: old})
@@ -139,10 +148,10 @@ func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
 		}
 	}
 	if len(done) > 0 {
-		return nil, &KeepError{r.keep.spec, "only softmax layers can be converted; not softmax, and not kept: layer " + strings.Join(done, ", ")}
+		return nil, r.keep.linearError(done, free, others)
 	}
 	if len(kept) < m.Layers && !slices.ContainsFunc(layers, func(l Layer) bool { return l.Seeding != "" }) {
-		return nil, asBefore(o.Mixer)
+		return nil, noConversion(o.Mixer, "it is what the layers have already")
 	}
 	return layers, nil
 }

@@ -230,7 +230,7 @@ func TestRefusals(t *testing.T) {
 		want             string
 	}{
 		{name: "mixer", options: convert.Options{Mixer: "mamba3"}, want: `mixer "mamba3": there is no such mixer`},
-		{name: "softmax", options: convert.Options{Mixer: "softmax"}, want: `mixer "softmax": it is what the layers have already`},
+		{name: "softmax", options: convert.Options{Mixer: "softmax"}, want: `mixer "softmax": softmax over all keys is what a conversion replaces`},
 		{name: "keep", options: convert.Options{Mixer: "mamba2", Keep: "layers:2"}, want: `keep "layers:2": no layer 2: the model has layers 0 to 1`},
 		{name: "seeding", options: convert.Options{Mixer: "mamba2", Seeding: "lolcats"}, want: `seeding "lolcats": does not fit mixer mamba2`},
 		{name: "dtype", options: convert.Options{Mixer: "mamba2", DType: "fp8"}, want: `dtype "fp8": want f32, f16 or bf16`},

@@ -73,7 +73,7 @@ func (m *Model) At(i int) *Model {
 	at.Rope = own.rope
 	if own.linear.spec != "" {
 		at.Heads, at.KVHeads, at.HeadDim = own.linear.heads, own.linear.heads, own.linear.headDim
-		at.Bias, at.QKNorm, at.ClipQKV = Bias{}, QKNorm{}, 0
+		at.Bias, at.QKNorm, at.ClipQKV, at.OutputGate = Bias{}, QKNorm{}, 0, false
 	}
 	return &at
 }

@@ -23,7 +23,7 @@ type Block struct {
 
 	QKNorm     QKNorm
 	ClipQKV    float64 // projected queries, keys and values are cut to ±this
-	OutputGate bool    // the teacher's attention output is multiplied by sigmoid(Wg·u)
+	OutputGate bool    // the mixer's output is multiplied by sigmoid(Wg·u); not in linear layers of the family's own
 
 	AttentionScale float64 // of the scores; 0: 1/√HeadDim
 	DepthScale     bool    // layer i divides it by i+1

@@ -38,11 +38,11 @@ func (f frame) options(own ...Option) []Option {
 	return append(own,
 		Option{Name: "conv", Default: f.conv, Doc: "width of the causal convolution over v, k and q, with SiLU; 0: neither"},
 		Option{Name: "conv_bias", Default: f.convBias, With: "conv", Doc: "the convolution has a bias"},
-		Option{Name: "qk_norm", Default: f.qkNorm, Choices: []string{None, L2, RMS}, Doc: "norm of each query and key: l2 to length 1, rms learnt"},
+		Option{Name: "qk_norm", Default: f.qkNorm, Choices: []string{None, L2, RMS}, Doc: "norm of each query and key: l2 to length 1, rms learnt, by default not where the teacher has one"},
 		Option{Name: "rope", Default: f.rope, Doc: "rotate queries and keys to their positions, as the teacher does"},
 		Option{Name: "norm", Default: f.norm, Choices: []string{None, Before, After}, Doc: "RMSNorm of the output, before or after the gate"},
 		Option{Name: "norm_width", Default: Head, Choices: []string{Head, Full}, With: "norm", Doc: "norm each head by itself, or all of them together"},
-		Option{Name: "gate", Default: f.gate, Choices: []string{None, SiLU, Sigmoid}, Doc: "multiply the output by this function of a projection of the input"},
+		Option{Name: "gate", Default: f.gate, Choices: []string{None, SiLU, Sigmoid}, Doc: "multiply the output by this function of a projection of the input; by default not where the teacher does"},
 		Option{Name: "gate_rank", Default: 0, With: "gate", Doc: "rank of the gate's projection; 0: full"},
 	)
 }

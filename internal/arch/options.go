@@ -95,12 +95,33 @@ func (e *MixerError) Hint() string {
 // ParseMixer reads "name,option=value,...", as --mixer takes it. A bare boolean
 // option is set. The error is a [*MixerError].
 func ParseMixer(spec string) (Mixer, error) {
+	return parseMixer(spec, func(Mixer) {})
+}
+
+// ParseMixer reads a mixer for converted layers of the model: as [ParseMixer] does, but
+// that what the block does anyway is off unless it is asked for by name. Where it norms
+// queries and keys the mixer does not norm them by weights once more (qk_norm=rms), and
+// where it gates the output the mixer has no second gate.
+func (m *Model) ParseMixer(spec string) (Mixer, error) {
+	return parseMixer(spec, func(x Mixer) {
+		if m.QKNorm.Width != "" && x.options["qk_norm"] == RMS {
+			x.options["qk_norm"] = None
+		}
+		if _, has := x.options["gate"]; has && m.OutputGate {
+			x.options["gate"] = None
+		}
+	})
+}
+
+// parseMixer reads a mixer whose defaults adapt has changed.
+func parseMixer(spec string, adapt func(Mixer)) (Mixer, error) {
 	name, rest, more := strings.Cut(spec, ",")
 	row, ok := mixerRows[name]
 	if !ok {
 		return Mixer{}, &MixerError{spec, "there is no such mixer", Mixers()}
 	}
 	x := Mixer{Name: name, options: defaults(row)}
+	adapt(x)
 	seen := map[string]bool{}
 	for part := range strings.SplitSeq(rest, ",") {
 		if !more {

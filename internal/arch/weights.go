@@ -37,7 +37,8 @@ func (m *Model) Projections() []Projection {
 	}
 }
 
-// GateProj is the projection of a teacher's [Block.OutputGate], beside the four.
+// GateProj is the projection of a teacher's [Block.OutputGate], beside the four. It is
+// the block's: a layer keeps it whatever its mixer becomes.
 const GateProj = "g_proj"
 
 // lister gathers the tensors of a model.
@@ -96,7 +97,7 @@ func (l *lister) attention(m *Model, x Mixer) {
 			l.linear(prefix+p.Name, "attention", p.Out, p.In, p.Bias)
 		}
 	}
-	if m.OutputGate && x.Name == Softmax {
+	if m.OutputGate {
 		l.linear(prefix+GateProj, "attention", m.Queries(), m.Hidden, m.Bias.QKV)
 	}
 	q, k := m.QKNorms(l.layer)

@@ -205,7 +205,7 @@ func (n Net) norm(i int, s arch.Site, x *Node) *Node {
 
 // gated is what o_proj is given of a mixer's heads; h is the mixer's input.
 func (n Net) gated(i int, h, heads *Node) *Node {
-	if !n.Model.OutputGate || n.Model.Mixers[i].Name != arch.Softmax {
+	if !n.Model.At(i).OutputGate {
 		return heads
 	}
 	return Mul(heads, Sigmoid(ops.Linear(n.Weights, n.Model.Attention(i)+"."+arch.GateProj, h)))

@@ -3,7 +3,6 @@ package testdata
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 )
@@ -38,12 +37,8 @@ func Family(tb testing.TB, name string) string {
 	return path
 }
 
-// folder returns a path inside this package's folder, wherever tests run.
+// folder returns a path inside this package's folder.
 func folder(tb testing.TB, elem ...string) string {
 	tb.Helper()
-	_, self, _, ok := runtime.Caller(0)
-	if !ok {
-		tb.Fatal("cannot find the repository: no caller information")
-	}
-	return filepath.Join(slices.Concat([]string{filepath.Dir(self)}, elem)...)
+	return filepath.Join(slices.Concat([]string{root(tb), "internal", "testdata"}, elem)...)
 }

@@ -44,6 +44,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SHARED", shared)
 			env.Setenv("MODEL", model)
+			env.Setenv("HF_HUB_OFFLINE", "1") // a name without a folder would be asked for
 			env.Setenv("NAN", nan)
 			env.Setenv("FAMILIES", filepath.Dir(testdata.Family(t, "llama3")))
 			return nil

@@ -27,7 +27,7 @@ func isOffline(cmd *cobra.Command) bool {
 	return hub.FromEnv(os.Getenv).Offline || flag != nil && flag.Value.String() == "true"
 }
 
-// findModel returns the folder of a model argument: a path, or org/name[@revision] of
+// findModel returns the folder of a model argument: a path, or [org/]name[@revision] of
 // the Hugging Face hub, which is downloaded unless it is cached. The Ref of a path is
 // zero.
 func findModel(cmd *cobra.Command, arg string) (dir string, ref hub.Ref, err error) {
@@ -46,6 +46,9 @@ func find(cmd *cobra.Command, arg string, skipWeights bool) (dir string, ref hub
 	o := hub.FromEnv(os.Getenv)
 	o.Offline = isOffline(cmd)
 	o.SkipWeights, o.Progress, o.UserAgent = skipWeights, bar.set, "linearize/"+buildVersion().Version
+	o.Waiting = func(why error, pause time.Duration) {
+		fmt.Fprintf(stderr, "linearize: note: %v: waiting %s, as it asks\n", why, pause.Round(time.Second))
+	}
 	dir, ref, err = hub.Resolve(cmd.Context(), arg, o)
 	bar.close()
 	switch {

@@ -26,6 +26,7 @@ type client struct {
 	agent    string
 	http     *http.Client
 	pause    func(context.Context, time.Duration) error
+	waiting  func(why error, pause time.Duration)
 	tries    int // requests for a page of the API
 }
 
@@ -53,8 +54,11 @@ func newClient(o Options) (*client, error) {
 	c := &client{
 		endpoint: endpoint, token: token,
 		agent: cmp.Or(o.UserAgent, "linearize"),
-		pause: o.pause,
+		pause: o.pause, waiting: o.Waiting,
 		tries: 3,
+	}
+	if c.waiting == nil {
+		c.waiting = func(error, time.Duration) {}
 	}
 	if c.pause == nil {
 		c.pause = sleep
@@ -124,7 +128,9 @@ func (c *client) get(ctx context.Context, u *url.URL, header http.Header) (*http
 	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, host: host, watch: watch, stop: stop}
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		_ = resp.Body.Close()
-		return nil, &statusError{resp.StatusCode, resp.Header.Get("X-Error-Code"), host, resp.Header.Get("Retry-After")}
+		return nil, &statusError{
+			resp.StatusCode, resp.Header.Get("X-Error-Code"), host, retryAfter(resp.Header, time.Now()), c.token != "",
+		}
 	}
 	return resp, nil
 }

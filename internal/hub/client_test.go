@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 func TestEndpoint(t *testing.T) {
@@ -120,18 +122,60 @@ func TestWaits(t *testing.T) {
 			return false
 		}
 		n++
-		w.Header().Set("Retry-After", map[int]string{1: "17", 2: "9999"}[n])
+		if n == 1 {
+			w.Header().Set("Retry-After", "17")
+		} else {
+			w.Header().Set("RateLimit", `"api";r=0;t=55`)
+		}
 		w.WriteHeader(http.StatusTooManyRequests)
 		return true
 	})
+	var told []time.Duration
+	o.Waiting = func(_ error, d time.Duration) { told = append(told, d) }
 	if _, _, err := Resolve(t.Context(), testRepo, o); err != nil {
 		t.Fatal(err)
 	}
-	if want := []time.Duration{17 * time.Second, maxPause}; !cmp.Equal(pauses, want) {
-		t.Errorf("pauses are %v, want %v", pauses, want)
+	if want := []time.Duration{17 * time.Second, 55 * time.Second}; !cmp.Equal(pauses, want) || !cmp.Equal(told, want) {
+		t.Errorf("pauses are %v, and %v were told; want %v", pauses, told, want)
 	}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	if got := retryAfter("Mon, 23 Nov 2026 12:00:30 GMT", now); got != 30*time.Second {
+	if got := retryAfter(http.Header{"Retry-After": {"Mon, 23 Nov 2026 12:00:30 GMT"}}, now); got != 30*time.Second {
 		t.Errorf("a date gives %v, want 30s", got)
+	}
+}
+
+// TestTooManyRequests: who asked too often is told how long to wait, and that a token
+// helps, unless one was sent. Pauses without end are not made.
+func TestTooManyRequests(t *testing.T) {
+	const token = "; the hub allows more to who sends a token: set HF_TOKEN, or log in with hf auth login"
+	for _, tt := range []struct {
+		path, after, token string
+		pauses             int
+		want               string
+	}{
+		{"/revision/main", "", "", 2, "wait some minutes and run it again, what came so far is kept" + token},
+		{"/revision/main", "90", "", 2, "wait 1m30s and run it again, what came so far is kept" + token},
+		{"/revision/main", "301", "", 0, "wait 5m1s and run it again, what came so far is kept" + token},
+		{"/" + shard, "60", testToken, maxTries - 1, "wait 1m0s and run it again, what came so far is kept"},
+	} {
+		h := newFakeHub(t)
+		o := h.options(t)
+		pauses := 0
+		o.Token, o.pause = tt.token, func(context.Context, time.Duration) error { pauses++; return nil }
+		h.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, tt.path) {
+				return false
+			}
+			w.Header().Set("Retry-After", tt.after)
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		})
+		_, _, err := Resolve(t.Context(), testRepo, o)
+		if err == nil || !strings.Contains(err.Error(), "answers 429 Too Many Requests") || advice.Of(err) != tt.want {
+			t.Errorf("%+v: got error %v with the hint %q", tt, err, advice.Of(err))
+		}
+		if pauses != tt.pauses {
+			t.Errorf("%+v: got %d pauses", tt, pauses)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
@@ -34,11 +35,28 @@ type statusError struct {
 	status int
 	code   string // the hub's own word, as RevisionNotFound
 	host   string
-	after  string // Retry-After
+	after  time.Duration // when it may be worth another try; 0: not said
+	known  bool          // a token was sent
 }
 
 func (e *statusError) Error() string {
 	return fmt.Sprintf("%s answers %d %s", e.host, e.status, http.StatusText(e.status))
+}
+
+// Hint is for who has asked too often.
+func (e *statusError) Hint() string {
+	if e.status != http.StatusTooManyRequests {
+		return ""
+	}
+	hint := "wait some minutes"
+	if e.after > 0 {
+		hint = "wait " + e.after.Round(time.Second).String()
+	}
+	hint += " and run it again, what came so far is kept"
+	if !e.known {
+		hint += "; the hub allows more to who sends a token: set HF_TOKEN, or log in with hf auth login"
+	}
+	return hint
 }
 
 // explain says what a refusal means for a request about file, or about the
@@ -58,6 +76,8 @@ func (c *client) explain(err error, ref Ref, file string) error {
 		return advice.On(fmt.Errorf("revision %q is %w", ref.Revision, ErrNotFound), "branches and tags are listed on "+page)
 	case e.code == "EntryNotFound" || e.status == http.StatusNotFound && file != "":
 		return fmt.Errorf("file %s is %w", file, ErrNotFound)
+	case e.code == "RepoNotFound" && ref.bare(): // the hub's own, open to all, if it were there
+		return advice.On(fmt.Errorf("repository %s is %w", ref.Repo, ErrNotFound), "most models are named as org/name")
 	case e.code == "RepoNotFound" && e.status == http.StatusUnauthorized:
 		return advice.On(fmt.Errorf("repository %s is %w, or it is %w", ref.Repo, ErrNotFound, ErrAccess), access)
 	case e.code == "RepoNotFound":

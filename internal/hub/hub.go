@@ -1,5 +1,7 @@
 // Package hub finds a model for the word that a user gives for it: a folder, or
-// the id of a Hugging Face repository, as org/name or org/name@revision.
+// the id of a Hugging Face repository, as org/name or org/name@revision. The oldest
+// repositories go by names alone too, as gpt2: the hub redirects to where they are now,
+// and the cache keeps them by the name that was asked for.
 //
 // [Resolve] is the one call: it returns a folder that is ready to be opened. A
 // repository is looked up in Hugging Face's own cache first, and no request is made
@@ -43,7 +45,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
-// Options say where models come from. [FromEnv] fills all but the last four.
+// Options say where models come from. [FromEnv] fills all but the last five.
 type Options struct {
 	Cache     string // folder of the cache
 	Endpoint  string // "https://huggingface.co" or a mirror of it
@@ -54,6 +56,8 @@ type Options struct {
 	SkipWeights bool                    // config, tokenizer and the like are enough
 	UserAgent   string                  // how requests introduce themselves
 	Progress    func(done, total int64) // bytes of the download; calls do not overlap
+	// Waiting is told of pauses that the hub asks for. Calls may overlap.
+	Waiting func(why error, pause time.Duration)
 
 	pause func(context.Context, time.Duration) error // instead of sleeping, in tests
 }
@@ -61,8 +65,8 @@ type Options struct {
 // Resolve returns the folder of a model and, when it comes from the hub, what it is.
 //
 // A path stays as it is, with a zero Ref: what exists, what begins with a dot, a slash
-// or a tilde, what has not the form of a repository id, and a name without revision in
-// a folder that exists here while the cache knows no such repository: rather a typing
+// or a tilde, what has not the form of a repository id, and org/name without revision
+// where a folder org exists here while the cache knows no such repository: rather a typing
 // error than a model, and nobody else's business.
 func Resolve(ctx context.Context, arg string, o Options) (dir string, ref Ref, err error) {
 	ref, ok := Parse(arg)
@@ -70,13 +74,16 @@ func Resolve(ctx context.Context, arg string, o Options) (dir string, ref Ref, e
 		return arg, Ref{}, nil
 	}
 	c := cacheOf(o.Cache, ref.Repo)
-	if !strings.Contains(arg, "@") && isDir(filepath.Dir(arg)) && !isDir(c.dir) {
+	if !strings.Contains(arg, "@") && !ref.bare() && isDir(filepath.Dir(arg)) && !isDir(c.dir) {
 		return "", Ref{}, advice.On(
 			&fs.PathError{Op: "open", Path: arg, Err: syscall.ENOENT}, // as opening it would say
 			"for the model of that name on the hub write "+ref.Repo+"@"+defaultRevision,
 		)
 	}
 	dir, ref.Commit, err = resolve(ctx, c, ref, o)
+	if err != nil && ref.bare() {
+		err = fmt.Errorf("there is no such folder; as a model of the hub: %w", err)
+	}
 	if err != nil {
 		return "", Ref{}, fmt.Errorf("find %s: %w", arg, err)
 	}

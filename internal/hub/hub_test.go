@@ -104,6 +104,61 @@ func TestDownloadThenCache(t *testing.T) {
 	}
 }
 
+// A name alone is a folder's, or else that of one of the first models, from where the
+// hub redirects.
+func TestBareName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	h := newFakeHub(t)
+	h.setFault(func(w http.ResponseWriter, r *http.Request) bool {
+		for _, prefix := range []string{"/api/models/", "/"} {
+			if rest, ok := strings.CutPrefix(r.URL.EscapedPath(), prefix+"tiny/"); ok {
+				http.Redirect(w, r, prefix+testRepo+"/"+rest+"?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
+				return true
+			}
+		}
+		return false
+	})
+	o := h.options(t)
+	dir, ref, err := Resolve(t.Context(), "tiny", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Ref{"tiny", "main", testCommit}); ref != want {
+		t.Errorf("ref is %+v, want %+v", ref, want)
+	}
+	if want := filepath.Join(o.Cache, "models--tiny", "snapshots", testCommit); dir != want {
+		t.Errorf("dir is %s, want %s", dir, want)
+	}
+	if diff := cmp.Diff(tinyWanted, names(t, dir)); diff != "" {
+		t.Errorf("snapshot (-want +got):\n%s", diff)
+	}
+	if list, err := List(o.Cache); err != nil || len(list) != 1 || list[0].Repo != "tiny" {
+		t.Errorf("List() = %v, %v", list, err)
+	}
+	for arg, want := range map[string]string{
+		"tinny":    "find tinny: there is no such folder; as a model of the hub: repository tinny is not on the hub",
+		"tiny@v17": `as a model of the hub: revision "v17" is not on the hub`,
+	} {
+		if _, _, err := Resolve(t.Context(), arg, o); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", arg, err, want)
+		}
+	}
+	h.hub.Close()
+	o.Offline = true
+	if again, _, err := Resolve(t.Context(), "tiny", o); err != nil || again != dir {
+		t.Errorf("offline: %s, %v", again, err)
+	}
+	if _, _, err := Resolve(t.Context(), "tinny", o); !errors.Is(err, ErrNotCached) || !strings.Contains(err.Error(), "there is no such folder; as a model of the hub: revision") {
+		t.Errorf("offline: got %v", err)
+	}
+	if err := os.Mkdir("tiny", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got, ref, err := Resolve(t.Context(), "tiny", o); got != "tiny" || ref != (Ref{}) || err != nil {
+		t.Errorf("with a folder of that name: %s, %v, %v", got, ref, err)
+	}
+}
+
 // TestFaults downloads through one fault each.
 func TestFaults(t *testing.T) {
 	once := func(path string, f func(http.ResponseWriter, *http.Request)) func(http.ResponseWriter, *http.Request) bool {

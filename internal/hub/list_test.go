@@ -21,7 +21,7 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, other := range []string{"datasets--acme--text/snapshots/" + testCommit, "models--gpt2", "models--acme--empty"} {
+	for _, other := range []string{"datasets--acme--text/snapshots/" + testCommit, "models--gpt2", "models--a--b--c", "models--acme--empty"} {
 		if err := os.MkdirAll(filepath.Join(o.Cache, other), 0o777); err != nil {
 			t.Fatal(err)
 		}

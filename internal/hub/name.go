@@ -9,7 +9,7 @@ import (
 
 // Ref is a model on the hub.
 type Ref struct {
-	Repo     string `json:"repo"`             // org/name
+	Repo     string `json:"repo"`             // org/name, or name alone as the first models had it
 	Revision string `json:"revision"`         // as it was asked for: a branch, a tag or a commit
 	Commit   string `json:"commit,omitempty"` // what that was, 40 hex digits
 }
@@ -25,16 +25,19 @@ func (r Ref) String() string {
 	return r.Repo + "@" + r.Commit
 }
 
+// bare tells a name without an organisation, which is rather that of a folder.
+func (r Ref) bare() bool { return !strings.Contains(r.Repo, "/") }
+
 const defaultRevision = "main"
 
 var (
-	repoForm   = regexp.MustCompile(`^\w([\w.-]{0,94}\w)?/\w([\w.-]{0,94}\w)?$`)
+	repoForm   = regexp.MustCompile(`^(\w([\w.-]{0,94}\w)?/)?\w([\w.-]{0,94}\w)?$`)
 	commitForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
 	sha256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // Parse reads org/name or org/name@revision, by the hub's rules for names; without a
-// revision it is main.
+// revision it is main. The organisation may be missing, as in gpt2.
 func Parse(arg string) (Ref, bool) {
 	repo, revision, given := strings.Cut(arg, "@")
 	if !given {

@@ -18,13 +18,15 @@ func TestParse(t *testing.T) {
 		"o/N.a_m-e@refs/pr/1":    {Repo: "o/N.a_m-e", Revision: "refs/pr/1"},
 		"HuggingFaceTB/SmolLM2":  {Repo: "HuggingFaceTB/SmolLM2", Revision: "main"},
 		"org/name@" + testCommit: {Repo: "org/name", Revision: testCommit},
+		"gpt2":                   {Repo: "gpt2", Revision: "main"},
+		"distilgpt2@v1":          {Repo: "distilgpt2", Revision: "v1"},
 	} {
 		if got, ok := Parse(arg); !ok || got != want {
 			t.Errorf("Parse(%q) = %+v, %t, want %+v", arg, got, ok, want)
 		}
 	}
 	for _, arg := range []string{
-		"", "gpt2", "/org/name", "org/", "/name", "a/b/c", "org/na me", "org/-name", "org/name.", "or--g/name",
+		"", "gpt2/", "-gpt2", "gpt2.", "gpt--2", "gpt2@", "/org/name", "org/", "/name", "a/b/c", "org/na me", "org/-name", "org/name.", "or--g/name",
 		"org/n..ame", "org/name.git", "org/näme", "org/name@", "org/name@../x", "org/name@a//b", "org/name@/a", "org/name@a/",
 		"org/name@a b", `org/name@a\b`, "org/name@a/.b", "org/name@x.lock", "org/name@a@{1}", "org/name@\x00", "../name", "./name",
 	} {
@@ -42,7 +44,7 @@ func TestPathsStay(t *testing.T) {
 		}
 	}
 	o := Options{Cache: t.TempDir(), Endpoint: "http://127.0.0.1:1", Offline: true}
-	for _, arg := range []string{"acme/here", "acme/name@v1", "./some/model", "../a/b", "~/a", "gpt2", "/nowhere", "a/b/c"} {
+	for _, arg := range []string{"acme/here", "acme/name@v1", "./some/model", "../a/b", "~/a", "acme", "acme/", "./gpt2", "/nowhere", "a/b/c"} {
 		if dir, ref, err := Resolve(t.Context(), arg, o); dir != arg || ref != (Ref{}) || err != nil {
 			t.Errorf("%s: %s, %v, %v, want it as it is", arg, dir, ref, err)
 		}

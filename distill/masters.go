@@ -131,7 +131,8 @@ func (s *session) loadModels() (err error) {
 	if s.params != nil {
 		return nil
 	}
-	if s.params, err = nn.LoadParams(s.store, "student", s.studentFolder, s.plan.student, nil); err != nil {
+	s.params = s.place(nn.NewParams(s.store, "student"))
+	if err = s.params.Load(s.studentFolder, s.plan.student, nil); err != nil {
 		s.params = nil
 		return fmt.Errorf("student: %w", err)
 	}

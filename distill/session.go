@@ -143,12 +143,21 @@ func (s *session) loadTeacher() error {
 		return err
 	}
 	defer func() { _ = folder.Close() }() // read only
-	params, err := nn.LoadParams(s.store, "teacher", folder, folder.Model, nil)
-	if err != nil {
+	params := s.place(nn.NewParams(s.store, "teacher"))
+	if err := params.Load(folder, folder.Model, nil); err != nil {
 		return err
 	}
 	s.teacher, s.teacherParams = &nn.Net{Model: folder.Model, Weights: params}, params
 	return nil
+}
+
+// place has tensors where the engine computes, and nowhere else; but several devices share
+// them out from the host.
+func (s *session) place(p *nn.Params) *nn.Params {
+	if s.devices == nil {
+		p.On(s.backend)
+	}
+	return p
 }
 
 func (s *session) loadData() error {

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -27,6 +30,7 @@ func NewStore() *Store { return model.NewStore() }
 type Params struct {
 	store    *model.Store
 	scope    string
+	backend  compute.Backend // of [Params.On]
 	names    []string
 	adapters map[string]adapter // by module
 }
@@ -47,6 +51,14 @@ func NewParams(store *model.Store, scope string) *Params {
 	return &Params{store: store, scope: scope, adapters: map[string]adapter{}}
 }
 
+// On puts the tensors that are set from now on on the first device of a backend, and keeps
+// no copy on the host. Without it they are on the host until a graph takes them, and where
+// devices have memory of their own those that no graph changes stay there too.
+func (p *Params) On(b compute.Backend) *Params {
+	p.backend = b
+	return p
+}
+
 // Reader is where tensors come from: a [checkpoints.Folder] or a [checkpoints.File].
 type Reader interface {
 	Tensor(name string) (checkpoints.Tensor, error)
@@ -56,26 +68,31 @@ type Reader interface {
 // folder, widened to fp32. None is trainable.
 func LoadParams(store *model.Store, scope string, folder Reader, m *arch.Model, want func(arch.Weight) bool) (*Params, error) {
 	p := NewParams(store, scope)
+	return p, p.Load(folder, m, want)
+}
+
+// Load is [LoadParams] into p.
+func (p *Params) Load(folder Reader, m *arch.Model, want func(arch.Weight) bool) error {
 	for _, w := range m.Weights() {
 		if want != nil && !want(w) {
 			continue
 		}
 		t, err := folder.Tensor(w.Name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !slices.Equal(t.Shape, w.Shape) {
-			return nil, fmt.Errorf("tensor %s: shape %v, want %v by config.json", w.Name, t.Shape, w.Shape)
+			return fmt.Errorf("tensor %s: shape %v, want %v by config.json", w.Name, t.Shape, w.Shape)
 		}
 		data, err := t.Float32()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := p.Set(w.Name, w.Shape, data); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // Set adds a tensor, or gives it a new value.
@@ -87,7 +104,10 @@ func (p *Params) Set(name string, shape []int, data []float32) error {
 	if n != len(data) {
 		return fmt.Errorf("tensor %s: got %d elements, want %d for shape %v", name, len(data), n, shape)
 	}
-	value := tensors.FromFlatDataAndDimensions(data, shape...)
+	value, err := OnDevice(p.backend, shape, data)
+	if err != nil {
+		return fmt.Errorf("tensor %s: %w", name, err)
+	}
 	if v := p.Variable(name); v != nil {
 		return v.SetValue(value)
 	}
@@ -112,11 +132,31 @@ func (p *Params) Float32(name string) ([]float32, error) {
 	if v == nil {
 		return nil, fmt.Errorf("tensor %s: the model has none of this name", name)
 	}
-	value, err := v.Value()
+	data, err := Values(v)
 	if err != nil {
 		return nil, fmt.Errorf("tensor %s: %w", name, err)
 	}
-	return tensors.CopyFlatData[float32](value)
+	return data, nil
+}
+
+// OnDevice is a tensor of these numbers on the first device of a backend, and nowhere
+// else; for nil it is on the host.
+func OnDevice(b compute.Backend, shape []int, data []float32) (*tensors.Tensor, error) {
+	return tensors.FromRaw(b, 0, shapes.Make(dtypes.Float32, shape...), dtypes.UnsafeByteSlice(data))
+}
+
+// Values returns a copy of a variable's numbers, and leaves none on the host where a
+// device has them.
+func Values(v *model.Variable) ([]float32, error) {
+	value, err := v.Value()
+	if err != nil {
+		return nil, err
+	}
+	data, err := tensors.CopyFlatData[float32](value)
+	if value.IsOnAnyDevice() {
+		value.FinalizeLocal()
+	}
+	return data, err
 }
 
 // NotFinite names the first tensor that holds a NaN or an infinity, as

@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn"
 )
 
 // AdamW is Adam with decoupled weight decay and global-norm clipping, fp32.
@@ -26,12 +31,12 @@ type AdamW struct {
 
 type moments struct{ first, second *model.Variable }
 
-func newMoments(store *model.Store, name string, dims []int) (moments, error) {
-	first, err := zeros(store, "/optimizer/m/"+name, dims)
+func (t *Trainer) newMoments(name string, dims []int) (moments, error) {
+	first, err := t.zeros("/optimizer/m/"+name, dims)
 	if err != nil {
 		return moments{}, err
 	}
-	second, err := zeros(store, "/optimizer/v/"+name, dims)
+	second, err := t.zeros("/optimizer/v/"+name, dims)
 	return moments{first, second}, err
 }
 
@@ -89,11 +94,8 @@ func (t *Trainer) Moments(i int) (first, second []float32, err error) {
 		from *model.Variable
 		into *[]float32
 	}{{t.moments[i].first, &first}, {t.moments[i].second, &second}} {
-		value, err := x.from.Value()
-		if err != nil {
-			return nil, nil, fmt.Errorf("moments of %s: %w", t.Tensors[i].Name, err)
-		}
-		if *x.into, err = tensors.CopyFlatData[float32](value); err != nil {
+		var err error
+		if *x.into, err = nn.Values(x.from); err != nil {
 			return nil, nil, fmt.Errorf("moments of %s: %w", t.Tensors[i].Name, err)
 		}
 	}
@@ -110,21 +112,44 @@ func (t *Trainer) SetMoments(i int, first, second []float32) error {
 		if len(x.data) != x.into.Shape().Size() {
 			return fmt.Errorf("moments of %s: got %d elements, want %d", t.Tensors[i].Name, len(x.data), x.into.Shape().Size())
 		}
-		if err := x.into.SetValue(tensors.FromFlatDataAndDimensions(x.data, dims...)); err != nil {
+		value, err := nn.OnDevice(t.place(), dims, x.data)
+		if err == nil {
+			err = x.into.SetValue(value)
+		}
+		if err != nil {
 			return fmt.Errorf("moments of %s: %w", t.Tensors[i].Name, err)
 		}
 	}
 	return nil
 }
 
-func zeros(store *model.Store, path string, dims []int) (*model.Variable, error) {
-	n := 1
-	for _, d := range dims {
-		n *= d
+// zeros is a variable of the optimizer's state.
+func (t *Trainer) zeros(path string, dims []int) (*model.Variable, error) {
+	value, err := t.zero(dims)
+	if err != nil {
+		return nil, fmt.Errorf("optimizer state %s: %w", path, err)
 	}
-	v, err := store.CreateVariable(path, tensors.FromFlatDataAndDimensions(make([]float32, n), dims...))
+	v, err := t.Store.CreateVariable(path, value)
 	if err != nil {
 		return nil, fmt.Errorf("optimizer state %s: %w", path, err)
 	}
 	return v.SetTrainable(false), nil
+}
+
+// zero is a tensor of zeros where the optimizer's state is kept.
+func (t *Trainer) zero(dims []int) (*tensors.Tensor, error) {
+	value, err := tensors.FromShapeForBackend(t.place(), 0, shapes.Make(dtypes.Float32, dims...))
+	if err == nil && t.place() != nil {
+		err = value.ToDevice(t.Backend, 0)
+	}
+	return value, err
+}
+
+// place is the backend whose memory has the optimizer's state, the host's being nil:
+// several devices share it out from there.
+func (t *Trainer) place() compute.Backend {
+	if t.Devices != nil {
+		return nil
+	}
+	return t.Backend
 }

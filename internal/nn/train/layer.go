@@ -25,7 +25,7 @@ type Block struct {
 // NewBlock is for layers that are built as the one of a model of [arch.Model.Single].
 func NewBlock(backend compute.Backend, one *arch.Model, target nn.Target) (*Block, error) {
 	b := &Block{store: nn.NewStore(), model: one}
-	b.params = nn.NewParams(b.store, "teacher")
+	b.params = nn.NewParams(b.store, "teacher").On(backend)
 	net := nn.Net{Model: one, Weights: b.params}
 	var err error
 	b.exec, err = model.NewExec(backend, b.store, func(_ *model.Scope, x *Node) []*Node {
@@ -75,31 +75,33 @@ func (b *Block) Close() {
 	b.store.Finalize()
 }
 
-// Restart makes the trainer ready for another layer: moments are zero again. The
+// Restart makes the trainer ready for another layer: moments and sums are zero again. The
 // tensors are the caller's to set.
 func (t *Trainer) Restart() error {
-	for i := range t.moments {
-		n := t.moments[i].first.Shape().Size()
-		if err := t.SetMoments(i, make([]float32, n), make([]float32, n)); err != nil {
-			return err
+	for _, v := range t.state() {
+		value, err := t.zero(v.Shape().Dimensions)
+		if err == nil {
+			err = v.SetValue(value)
 		}
-	}
-	for _, v := range t.sums {
-		shape := v.Shape()
-		if err := v.SetValue(tensors.FromFlatDataAndDimensions(make([]float32, shape.Size()), shape.Dimensions...)); err != nil {
-			return fmt.Errorf("gradient sums: %w", err)
+		if err != nil {
+			return fmt.Errorf("optimizer state: %w", err)
 		}
 	}
 	return nil
 }
 
-// Release frees the values of the optimizer's state until the next [Trainer.Restart].
-func (t *Trainer) Release() error {
+// state are the variables of the optimizer.
+func (t *Trainer) state() []*model.Variable {
 	var all []*model.Variable
 	for _, m := range t.moments {
 		all = append(all, m.first, m.second)
 	}
-	for _, v := range append(all, t.sums...) {
+	return append(all, t.sums...)
+}
+
+// Release frees the values of the optimizer's state until the next [Trainer.Restart].
+func (t *Trainer) Release() error {
+	for _, v := range t.state() {
 		if err := v.Reset(); err != nil {
 			return fmt.Errorf("optimizer state: %w", err)
 		}

@@ -118,7 +118,7 @@ func New(s Setup) (*Trainer, error) {
 		if v == nil {
 			return nil, fmt.Errorf("train %s: the student has no such tensor", x.Name)
 		}
-		m, err := newMoments(s.Store, x.Name, v.Shape().Dimensions)
+		m, err := t.newMoments(x.Name, v.Shape().Dimensions)
 		if err != nil {
 			return nil, err
 		}
@@ -307,7 +307,7 @@ func (t *Trainer) makeSums() error {
 	}
 	for _, x := range t.Tensors {
 		dims := t.Params.Variable(x.Name).Shape().Dimensions
-		v, err := zeros(t.Store, "/optimizer/sum/"+x.Name, dims)
+		v, err := t.zeros("/optimizer/sum/"+x.Name, dims)
 		if err != nil {
 			return err
 		}

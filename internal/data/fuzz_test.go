@@ -32,6 +32,7 @@ func fuzz(f *testing.F, name string) {
 func FuzzJSONL(f *testing.F) {
 	f.Add([]byte(rowsOfAnswers))
 	f.Add([]byte(`{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}`))
+	f.Add([]byte("\uFEFF{\"text\":\"a\"}"))
 	f.Add([]byte("{\"text\":\"a\"}\nnull\n[\n\"\\u12"))
 	fuzz(f, "a.jsonl")
 }

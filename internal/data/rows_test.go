@@ -33,6 +33,35 @@ func TestLoadJSONL(t *testing.T) {
 	}
 }
 
+// A byte order mark before UTF-8 is no part of the first document. Elsewhere the same
+// character is text, and the places of errors stay.
+func TestByteOrderMark(t *testing.T) {
+	const mark = "\uFEFF"
+	for _, tt := range []struct{ file, text, want string }{
+		{"rows.jsonl", mark + "{\"text\":\"a\"}\n{\"text\":\"b\"}", "^a^b"},
+		{"rows.jsonl", mark + "\n{\"text\":\"" + mark + "a\"}\n", "^" + mark + "a"},
+		{"a.txt", mark + "a", "^a"},
+		{"a.txt", mark + " a " + mark, "^a " + mark},
+	} {
+		if got := all(load(t, data.Source{Path: writeAs(t, tt.file, tt.text)})); got != tt.want {
+			t.Errorf("%s of %q: corpus is %q, want %q", tt.file, tt.text, got, tt.want)
+		}
+	}
+	for text, want := range map[string]string{
+		mark:             "got no text",
+		mark + "\n{":     "rows.jsonl:2: is not JSON",
+		mark + mark:      "rows.jsonl:1: is not JSON",
+		mark[:2]:         "rows.jsonl:1: byte 0xef is not UTF-8",
+		"{}\n" + mark:    "rows.jsonl:1: has no keys",
+		"\xff\xfe{\x00}": "rows.jsonl:1: byte 0xff is not UTF-8",
+	} {
+		_, err := data.Load(encoding, []data.Source{{Path: writeAs(t, "rows.jsonl", text)}}, data.Options{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load() of %q is %v, want %q in it", text, err, want)
+		}
+	}
+}
+
 // What is wrong with a row is said with its file and line.
 func TestJSONLErrors(t *testing.T) {
 	const user = `{"messages":[{"role":"user","content":"a"}]}`

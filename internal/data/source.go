@@ -76,10 +76,28 @@ func read(s Source, yield func(row) error) error {
 		}
 		in = z
 	}
+	if in, err = withoutMark(in); err != nil {
+		return fmt.Errorf("%s: %w", s.Path, err)
+	}
 	if strings.HasSuffix(name, ".jsonl") {
 		return readJSONL(s.Path, in, yield)
 	}
 	return readText(s, in, yield)
+}
+
+// withoutMark passes over the byte order mark that some programs put before UTF-8.
+func withoutMark(in io.Reader) (io.Reader, error) {
+	const mark = "\uFEFF"
+	r := bufio.NewReaderSize(in, 1<<16)
+	begin, err := r.Peek(len(mark))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if string(begin) == mark {
+		_, err = r.Discard(len(mark))
+		return r, err
+	}
+	return r, nil
 }
 
 // markWriter writes tokens as marks and adds up what it wrote.

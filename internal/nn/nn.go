@@ -42,36 +42,67 @@ type Options struct {
 	KeepState bool // return the state after the last token
 	Capacity  int  // tokens that the state of a softmax layer holds
 	LastOnly  bool // the logits of the last position only, [B, 1, V]
+	Start     Start
 }
 
-// Forward computes the logits of every position, and the states after the last
-// when asked for.
+// Start is where in its sequence a call starts; the zero value: at its beginning.
+type Start struct {
+	Seen *Node // int32 scalar, the number of tokens before these
+	// Rotations are those of the positions of the call, one for each of [arch.Model.Ropes].
+	Rotations []ops.Rotation
+	States    [][]*Node // of each layer after the tokens before; see [mixers.State]
+}
+
+// state is what a layer goes on from.
+func (s Start) state(layer int) mixers.State {
+	if s.States == nil {
+		return mixers.State{}
+	}
+	return mixers.State{Tensors: s.States[layer], Seen: s.Seen}
+}
+
+// Forward computes the logits of every position, and the states of all layers after the
+// last when asked for. A sequence may be cut anywhere: what one call leaves behind is
+// the Start of the next.
 //
 //	ids     [B, T]     int32
 //	logits  [B, T, V]
-func (n Net) Forward(ids *Node, o Options) (logits *Node, states []mixers.State) {
-	x, states := n.hidden(ids, o)
+func (n Net) Forward(ids *Node, o Options) (logits *Node, states [][]*Node) {
+	x, states := n.hidden(ids, o, mixers.Mixer.Chunked)
 	if o.LastOnly {
 		x = Slice(x, AxisRange(), AxisElem(-1), AxisRange())
 	}
 	return n.logits(x), states
 }
 
+// Step is [Net.Forward] for one token, ids [B, 1], whose cost does not depend on how many
+// came before.
+func (n Net) Step(ids *Node, o Options) (logits *Node, states [][]*Node) {
+	x, states := n.hidden(ids, o, mixers.Mixer.Step)
+	return n.logits(x), states
+}
+
 // Hidden computes what [Net.Logits] makes the logits of, [B, T, E].
 func (n Net) Hidden(ids *Node) *Node {
-	x, _ := n.hidden(ids, Options{})
+	x, _ := n.hidden(ids, Options{}, mixers.Mixer.Chunked)
 	return x
 }
 
-func (n Net) hidden(ids *Node, o Options) (x *Node, states []mixers.State) {
-	x = n.embed(ids, nil)
-	turn := n.rotations(ids)
+// form is one of the forms of [mixers.Mixer].
+type form func(mixers.Mixer, mixers.Layer, *Node, mixers.State) (*Node, mixers.State)
+
+func (n Net) hidden(ids *Node, o Options, mix form) (x *Node, states [][]*Node) {
+	x = n.embed(ids, o.Start.Seen)
+	turn := n.turning(o.Start.Rotations)
+	if o.Start.States == nil {
+		turn = n.rotations(ids)
+	}
 	for i := range n.Model.Layers {
 		layer := n.layer(i, turn)
 		layer.KeepState, layer.Capacity = o.KeepState, o.Capacity
 		h := n.norm(i, arch.BeforeAttention, x)
-		heads, next := mixers.For(layer.Mixer.Name).Chunked(layer, h, mixers.State{})
-		states = append(states, next)
+		heads, next := mix(mixers.For(layer.Mixer.Name), layer, h, o.Start.state(i))
+		states = append(states, next.Tensors)
 		x = n.after(i, x, h, heads)
 	}
 	return x, states
@@ -110,27 +141,6 @@ func (n Net) blocks(ids *Node, see func(i int, h, heads, out *Node)) *Node {
 		see(i, h, heads, x)
 	}
 	return x
-}
-
-// Step computes the logits of one more token.
-//
-//	ids        [B, 1]     int32
-//	rotations  one for each of [arch.Model.Ropes], of the token's position
-//	seen       int32 scalar, the number of tokens before this one
-//	logits     [B, 1, V]
-func (n Net) Step(ids *Node, rotations []ops.Rotation, seen *Node, capacity int, states [][]*Node) (logits *Node, next [][]*Node) {
-	x := n.embed(ids, seen)
-	turn := n.turning(rotations)
-	for i := range n.Model.Layers {
-		layer := n.layer(i, turn)
-		layer.Capacity = capacity
-		from := mixers.State{Tensors: states[i], Seen: seen}
-		h := n.norm(i, arch.BeforeAttention, x)
-		heads, s := mixers.For(layer.Mixer.Name).Step(layer, h, from)
-		next = append(next, s.Tensors)
-		x = n.after(i, x, h, heads)
-	}
-	return n.logits(x), next
 }
 
 // turning gives each layer its rotation.

@@ -3,11 +3,14 @@
 //
 //	go run ./internal/cmd/mixbench                               # every mixer, on go
 //	go run ./internal/cmd/mixbench -engine xla:cpu -mixers mamba2,delta
+//	go run ./internal/cmd/mixbench -whole                        # forward as one graph
 //	go run ./internal/cmd/mixbench -torch .cache/torch/bin/python # kernels against PyTorch
 //
-// Each number comes from a process of its own, so that its peak of resident
+// Forward, long sequences are read as the product reads them, in segments with carried
+// states; forward and backward is one graph. Each number comes from a process of its own, so that its peak of resident
 // memory is its own. The first call, which compiles, is left out; a number is the
-// median of the calls in about a second, with the spread between the quartiles.
+// median of the calls in about a second, with the spread between the quartiles; beside
+// it is the processor time.
 package main
 
 import (
@@ -23,8 +26,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomlx/compute"
+
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/nn/mixbench"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
@@ -41,6 +47,8 @@ func run(args []string, stdout io.Writer) error {
 	engines := flags.String("engine", engine.Default, "engines, separated by commas")
 	mixers := flags.String("mixers", "", "mixers, separated by semicolons since options have commas; all when empty")
 	lengths := flags.String("lengths", "1024,2048,4096,8192,16384", "tokens")
+	whole := flags.Bool("whole", false, "read long sequences as one graph in the forward pass, too")
+	segment := flags.Int("segment", infer.Segment, "tokens that are read at a time")
 	torch := flags.String("torch", "", "a python that has torch: measure the kernels against it instead")
 	rounds := flags.Int("rounds", 3, "turns of each engine and PyTorch")
 	one := flags.String("one", "", "measure this one case, given as JSON, and print it as JSON")
@@ -61,12 +69,15 @@ func run(args []string, stdout io.Writer) error {
 		}
 		tokens = append(tokens, n)
 	}
+	if *whole {
+		*segment = slices.Max(tokens)
+	}
 	specs := arch.Mixers()
 	if *mixers != "" {
 		specs = strings.Split(*mixers, ";")
 	}
 	for e := range strings.SplitSeq(*engines, ",") {
-		if err := grow(stdout, e, specs, tokens); err != nil {
+		if err := grow(stdout, sample{Engine: e, Segment: *segment}, specs, tokens); err != nil {
 			return err
 		}
 	}
@@ -80,14 +91,15 @@ type sample struct {
 	Kernel   string `json:"kernel,omitempty"`
 	Tokens   int    `json:"tokens"`
 	Backward bool   `json:"backward"`
+	Segment  int    `json:"segment,omitempty"` // tokens that the forward pass reads at a time
 
-	Seconds []float64 `json:"seconds"`
-	Peak    int64     `json:"peak_rss_bytes"`
+	mixbench.Times
+	Peak int64 `json:"peak_rss_bytes"`
 }
 
-// median and the distance between the quartiles, in seconds.
-func (s sample) median() (middle, spread float64) {
-	v := slices.Sorted(slices.Values(s.Seconds))
+// median and the distance between the quartiles.
+func median(times []float64) (middle, spread float64) {
+	v := slices.Sorted(slices.Values(times))
 	return v[len(v)/2], v[len(v)*3/4] - v[len(v)/4]
 }
 
@@ -103,12 +115,9 @@ func measure(spec string, stdout io.Writer) error {
 	}
 	const least = time.Second
 	if s.Kernel != "" {
-		s.Seconds, err = mixbench.Kernel(e, s.Kernel, s.Tokens, least)
+		s.Times, err = mixbench.Kernel(e, s.Kernel, s.Tokens, least)
 	} else {
-		var x arch.Mixer
-		if x, err = arch.ParseMixer(s.Mixer); err == nil {
-			s.Seconds, err = mixbench.Mixer(e, x, s.Tokens, s.Backward, least)
-		}
+		s.Times, err = measureMixer(e, s, least)
 	}
 	if err != nil {
 		return err
@@ -117,6 +126,17 @@ func measure(spec string, stdout io.Writer) error {
 		return err
 	}
 	return json.NewEncoder(stdout).Encode(s)
+}
+
+func measureMixer(e compute.Backend, s sample, least time.Duration) (mixbench.Times, error) {
+	x, err := arch.ParseMixer(s.Mixer)
+	if err != nil {
+		return mixbench.Times{}, err
+	}
+	if s.Backward || s.Tokens <= s.Segment {
+		return mixbench.Mixer(e, x, s.Tokens, s.Backward, least)
+	}
+	return mixbench.MixerInSegments(e, x, s.Tokens, s.Segment, least)
 }
 
 // peak is the largest resident memory that this process has had.
@@ -154,43 +174,53 @@ func child(s sample) (sample, error) {
 }
 
 // grow prints a row for each mixer: time per token at every length.
-func grow(w io.Writer, engine string, specs []string, tokens []int) error {
+func grow(w io.Writer, of sample, specs []string, tokens []int) error {
 	model := mixbench.Layer
-	for _, backward := range []bool{false, true} {
-		what := "forward"
-		if backward {
-			what = "forward and backward"
+	for _, of.Backward = range []bool{false, true} {
+		what := "forward and backward"
+		if !of.Backward {
+			what = fmt.Sprintf("forward, %d tokens at a time", of.Segment)
 		}
-		fmt.Fprintf(w, "\n%s on %s, µs per token (peak resident memory), one layer: %d heads (%d for keys) of %d, hidden %d, batch 1\n\n",
-			what, engine, model.Heads, model.KVHeads, model.HeadDim, model.Hidden)
+		fmt.Fprintf(w, "\n%s on %s, µs per token, processor time (peak resident memory), one layer: %d heads (%d for keys) of %d, hidden %d, batch 1\n\n",
+			what, of.Engine, model.Heads, model.KVHeads, model.HeadDim, model.Hidden)
 		fmt.Fprintf(w, "| mixer | state |")
 		for _, t := range tokens {
 			fmt.Fprintf(w, " T=%d |", t)
 		}
-		fmt.Fprintf(w, " last/first |\n|---|---|%s---|\n", strings.Repeat("---|", len(tokens)))
-		for _, spec := range specs {
-			x, err := arch.ParseMixer(spec)
-			if err != nil {
+		fmt.Fprintf(w, " last/first | processor |\n|---|---|%s---|---|\n", strings.Repeat("---|", len(tokens)))
+		for _, of.Mixer = range specs {
+			if err := row(w, of, tokens); err != nil {
 				return err
-			}
-			fmt.Fprintf(w, "| %s | %s |", spec, ui.FormatBytes(x.StateBytes(&model, tokens[len(tokens)-1])))
-			var costs []float64
-			for _, t := range tokens {
-				s, err := child(sample{Engine: engine, Mixer: spec, Tokens: t, Backward: backward})
-				if err != nil {
-					fmt.Fprintf(w, " failed |")
-					continue
-				}
-				seconds, spread := s.median()
-				costs = append(costs, seconds/float64(t)*1e6)
-				fmt.Fprintf(w, " %.1f ± %.1f (%s) |", costs[len(costs)-1], spread/2/float64(t)*1e6, ui.FormatBytes(s.Peak))
-			}
-			if len(costs) == len(tokens) {
-				fmt.Fprintf(w, " %.2f |\n", costs[len(costs)-1]/costs[0])
-			} else {
-				fmt.Fprintf(w, " |\n")
 			}
 		}
 	}
+	return nil
+}
+
+// row prints what one mixer costs.
+func row(w io.Writer, of sample, tokens []int) error {
+	x, err := arch.ParseMixer(of.Mixer)
+	if err != nil {
+		return err
+	}
+	model := mixbench.Layer
+	fmt.Fprintf(w, "| %s | %s |", of.Mixer, ui.FormatBytes(x.StateBytes(&model, tokens[len(tokens)-1])))
+	var clock, processor []float64
+	for _, of.Tokens = range tokens {
+		s, err := child(of)
+		if err != nil {
+			fmt.Fprintf(w, " failed |")
+			continue
+		}
+		unit := 1e6 / float64(s.Tokens)
+		seconds, spread := median(s.Seconds)
+		used, _ := median(s.Processor)
+		clock, processor = append(clock, seconds*unit), append(processor, used*unit)
+		fmt.Fprintf(w, " %.1f ± %.1f, %.1f (%s) |", seconds*unit, spread/2*unit, used*unit, ui.FormatBytes(s.Peak))
+	}
+	if last := len(tokens) - 1; len(clock) == len(tokens) {
+		fmt.Fprintf(w, " %.2f | %.2f |", clock[last]/clock[0], processor[last]/processor[0])
+	}
+	fmt.Fprintln(w)
 	return nil
 }

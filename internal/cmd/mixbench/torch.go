@@ -48,7 +48,7 @@ func compare(w io.Writer, python string, engines []string, rounds int) error {
 				if err != nil {
 					return err
 				}
-				if seconds, _ := s.median(); best[i] == 0 || seconds < best[i] {
+				if seconds, _ := median(s.Seconds); best[i] == 0 || seconds < best[i] {
 					best[i] = seconds
 				}
 			}

@@ -16,20 +16,39 @@ import (
 type Decoder struct {
 	Model
 
-	forward, step *model.Exec
-	prefill       map[int]*model.Exec // by the capacity of the states that it returns
+	step    *model.Exec
+	whole   *model.Exec         // of Forward
+	prefill map[int]*model.Exec // by the capacity of the states that it returns
+
+	forwardLong, prefillLong *segments
 }
 
 // NewDecoder returns a decoder of a model.
 func NewDecoder(m Model) (*Decoder, error) {
 	d := &Decoder{Model: m, prefill: map[int]*model.Exec{}}
 	var err error
-	if d.step, err = m.exec(d.buildStep); err != nil {
+	d.step, err = m.carrying(func(o nn.Options, in []*graph.Node) (*graph.Node, [][]*graph.Node) {
+		return m.Net.Step(in[0], o)
+	})
+	if err != nil {
 		return nil, err
 	}
-	d.forward, err = m.exec(func(in []*graph.Node) []*graph.Node {
+	d.whole, err = m.exec(func(in []*graph.Node) []*graph.Node {
 		logits, _ := m.Net.Forward(in[0], nn.Options{})
 		return []*graph.Node{logits}
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.forwardLong, err = m.segments(func(o nn.Options, in []*graph.Node) (*graph.Node, [][]*graph.Node) {
+		return m.Net.Forward(in[0], o)
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.prefillLong, err = m.segments(func(o nn.Options, in []*graph.Node) (*graph.Node, [][]*graph.Node) {
+		o.LastOnly = true
+		return m.Net.Forward(in[0], o)
 	})
 	return d, err
 }
@@ -37,14 +56,16 @@ func NewDecoder(m Model) (*Decoder, error) {
 // Finalize frees what was compiled; sessions are no use after it.
 func (d *Decoder) Finalize() {
 	d.step.Finalize()
-	d.forward.Finalize()
+	d.whole.Finalize()
+	d.forwardLong.finalize()
+	d.prefillLong.finalize()
 	for _, exec := range d.prefill {
 		exec.Finalize()
 	}
 }
 
 // Forward returns the logits after every token of one sequence, [T·V] in row order,
-// by the form that reads all tokens at once.
+// by the form that reads many tokens at once.
 func (d *Decoder) Forward(ids []int) ([]float32, error) {
 	if len(ids) == 0 {
 		return nil, errNoTokens
@@ -56,11 +77,27 @@ func (d *Decoder) Forward(ids []int) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.forward.Call1(tensors.FromFlatDataAndDimensions(row, 1, len(row)))
+	if d.long(len(row)) {
+		return d.forwardInSegments(row)
+	}
+	out, err := d.whole.Call1(tensors.FromFlatDataAndDimensions(row, 1, len(row)))
 	if err != nil {
 		return nil, fmt.Errorf("read %d tokens: %w", len(row), err)
 	}
 	return take(out)
+}
+
+func (d *Decoder) forwardInSegments(row []int32) ([]float32, error) {
+	logits := make([]float32, 0, len(row)*d.Net.Model.Vocab)
+	c, err := d.forwardLong.run(1, roundUp(len(row)), func(_ int, part *tensors.Tensor) error {
+		data, err := take(part)
+		logits = append(logits, data...)
+		return err
+	}, row)
+	if err != nil {
+		return nil, fmt.Errorf("read %d tokens: %w", len(row), err)
+	}
+	return logits, c.close()
 }
 
 // Steps returns what [Decoder.Forward] does for each of a batch of sequences of one
@@ -104,35 +141,13 @@ func (d *Decoder) prefillFor(capacity int) (*model.Exec, error) {
 	}
 	exec, err := d.exec(func(in []*graph.Node) []*graph.Node {
 		logits, states := d.Net.Forward(in[0], nn.Options{KeepState: true, Capacity: capacity, LastOnly: true})
-		out := []*graph.Node{logits}
-		for _, s := range states {
-			out = append(out, s.Tensors...)
-		}
-		return out
+		return append([]*graph.Node{logits}, slices.Concat(states...)...)
 	})
 	if err != nil {
 		return nil, err
 	}
 	d.prefill[capacity] = exec
 	return exec, nil
-}
-
-// buildStep is the graph of one token: in are its ids, the number of tokens before it,
-// the rotary tables of its position, and the states.
-func (d *Decoder) buildStep(in []*graph.Node) []*graph.Node {
-	m := d.Net.Model
-	ids, seen, in := in[0], in[1], in[2:]
-	rotations, rest := d.rotations(in)
-	states, capacity := make([][]*graph.Node, m.Layers), 0
-	for i, mixer := range m.Mixers {
-		n := len(mixer.State(m.At(i), 0))
-		states[i], rest = rest[:n], rest[n:]
-		if mixer.Grows() {
-			capacity = states[i][0].Shape().Dim(2)
-		}
-	}
-	logits, next := d.Net.Step(ids, rotations, seen, capacity, states)
-	return append([]*graph.Node{logits}, slices.Concat(next...)...)
 }
 
 // checked converts ids for the device: an engine does not say when one is out of

@@ -8,6 +8,9 @@
 // before. Linear mixers carry a state of fixed size; a softmax layer carries a
 // cache with room for a number of tokens that is fixed when a session starts.
 //
+// Sequences of up to [Segment] tokens are one graph; longer ones are read in segments, so
+// that memory is that of a segment, and the same graphs serve all lengths.
+//
 // # Limits
 //
 // Sequences of one batch have the same length. Each shape is compiled anew: on
@@ -22,7 +25,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 )
 
@@ -35,6 +37,8 @@ type Model struct {
 	// training. Without it an engine may build their values into its code, which
 	// makes the pure-Go one about twice as fast at single tokens.
 	Live bool
+	// Segment is the number of tokens of a long sequence that are read at a time; 0: [Segment].
+	Segment int
 }
 
 // exec makes an executor of a graph of this model.
@@ -50,27 +54,38 @@ func (m Model) exec(build func(in []*graph.Node) []*graph.Node) (*model.Exec, er
 
 // Losses computes −ln p of given next tokens.
 type Losses struct {
-	model *arch.Model
-	run   *model.Exec
+	m     Model
+	whole *model.Exec
+	long  *segments
 }
 
 // NewLosses returns the losses of a model.
 func NewLosses(m Model) (*Losses, error) {
-	run, err := m.exec(func(in []*graph.Node) []*graph.Node {
+	whole, err := m.exec(func(in []*graph.Node) []*graph.Node {
 		logits, _ := m.Net.Forward(in[0], nn.Options{})
 		return []*graph.Node{nn.CrossEntropy(logits, in[1])}
 	})
-	return &Losses{m.Net.Model, run}, err
+	if err != nil {
+		return nil, err
+	}
+	long, err := m.segments(func(o nn.Options, in []*graph.Node) (*graph.Node, [][]*graph.Node) {
+		logits, states := m.Net.Forward(in[0], o)
+		return nn.CrossEntropy(logits, in[1]), states
+	})
+	return &Losses{m, whole, long}, err
 }
 
 // Of returns the loss of each target, [B·T] in row order, given the inputs up to its
 // place. Ids must be of the model's vocabulary: an engine does not say when one is
 // not.
 func (l *Losses) Of(inputs, targets []int32, batch, seqLen int) ([]float32, error) {
-	if err := l.model.CheckLength(seqLen); err != nil {
+	if err := l.m.Net.Model.CheckLength(seqLen); err != nil {
 		return nil, err
 	}
-	out, err := l.run.Call1(
+	if l.m.long(seqLen) {
+		return l.inSegments(inputs, targets, batch, seqLen)
+	}
+	out, err := l.whole.Call1(
 		tensors.FromFlatDataAndDimensions(inputs, batch, seqLen),
 		tensors.FromFlatDataAndDimensions(targets, batch, seqLen))
 	if err != nil {
@@ -79,8 +94,27 @@ func (l *Losses) Of(inputs, targets []int32, batch, seqLen int) ([]float32, erro
 	return take(out)
 }
 
+func (l *Losses) inSegments(inputs, targets []int32, batch, seqLen int) ([]float32, error) {
+	losses := make([]float32, batch*seqLen)
+	c, err := l.long.run(batch, roundUp(seqLen), func(before int, part *tensors.Tensor) error {
+		data, err := take(part)
+		n := len(data) / batch
+		for b := range batch {
+			copy(losses[b*seqLen+before:], data[b*n:(b+1)*n])
+		}
+		return err
+	}, inputs, targets)
+	if err != nil {
+		return nil, err
+	}
+	return losses, c.close()
+}
+
 // Finalize frees what was compiled.
-func (l *Losses) Finalize() { l.run.Finalize() }
+func (l *Losses) Finalize() {
+	l.whole.Finalize()
+	l.long.finalize()
+}
 
 // take copies a result to the host and frees it on the device.
 func take(t *tensors.Tensor) ([]float32, error) {

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
@@ -17,24 +14,14 @@ const roundTo = 64
 // Session is a batch of sequences of equal length and the state that follows
 // their last token.
 type Session struct {
-	d               *Decoder
-	batch, capacity int
-	seen            int
-	states          []*tensors.Tensor // of all layers, in the order of the layers
+	d *Decoder
+	*carried
 }
 
 // Start returns a session before its first token, with room for at least capacity
 // tokens.
 func (d *Decoder) Start(batch, capacity int) *Session {
-	s := &Session{d: d, batch: batch, capacity: roundUp(capacity)}
-	m := d.Net.Model
-	for i, mixer := range m.Mixers {
-		for _, state := range mixer.State(m.At(i), s.capacity) {
-			dims := append([]int{batch}, state.Shape...)
-			s.states = append(s.states, tensors.FromShape(shapes.Make(dtypes.Float32, dims...)))
-		}
-	}
-	return s
+	return &Session{d, d.start(batch, roundUp(capacity))}
 }
 
 // Prefill reads the prompts, all of one length, and returns the session after them
@@ -56,21 +43,42 @@ func (d *Decoder) Prefill(prompts [][]int, capacity int) (*Session, []float32, e
 		}
 		ids = append(ids, row...)
 	}
-	s := &Session{d: d, batch: len(prompts), capacity: roundUp(max(capacity, t)), seen: t}
-	exec, err := d.prefillFor(s.capacity)
+	read := d.prefillWhole
+	if d.long(t) {
+		read = d.prefillInSegments
+	}
+	c, logits, err := read(ids, len(prompts), roundUp(max(capacity, t)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read prompt: %w", err)
 	}
-	out, err := exec.Call(tensors.FromFlatDataAndDimensions(ids, s.batch, t))
+	return &Session{d, c}, logits, nil
+}
+
+func (d *Decoder) prefillWhole(ids []int32, batch, capacity int) (*carried, []float32, error) {
+	exec, err := d.prefillFor(capacity)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read prompt: %w", err)
+		return nil, nil, err
 	}
-	s.states = out[1:]
+	t := len(ids) / batch
+	out, err := exec.Call(tensors.FromFlatDataAndDimensions(ids, batch, t))
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &carried{m: d.Model, batch: batch, capacity: capacity, seen: t, states: out[1:]}
 	logits, err := take(out[0])
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("read prompt: %w", err), s.Close())
+		return nil, nil, errors.Join(err, c.close())
 	}
-	return s, logits, nil
+	return c, logits, nil
+}
+
+func (d *Decoder) prefillInSegments(ids []int32, batch, capacity int) (*carried, []float32, error) {
+	var logits []float32
+	c, err := d.prefillLong.run(batch, capacity, func(_ int, last *tensors.Tensor) (err error) {
+		logits, err = take(last)
+		return err
+	}, ids)
+	return c, logits, err
 }
 
 // Step appends one token to each sequence and returns the logits of what follows,
@@ -89,38 +97,17 @@ func (s *Session) Step(ids []int) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token %d: %w", s.seen, err)
 	}
-	args := append([]any{
-		tensors.FromFlatDataAndDimensions(row, s.batch, 1),
-		tensors.FromScalar(int32(s.seen)),
-	}, s.d.tables(s.seen)...)
-	for _, state := range s.states {
-		donated, err := graph.DonateTensorBuffer(state, s.d.Backend, 0)
-		if err != nil {
-			return nil, fmt.Errorf("token %d: %w", s.seen, err)
-		}
-		args = append(args, donated)
-	}
-	s.states = nil // they belong to the step now
-	out, err := s.d.step.Call(args...)
+	out, err := s.read(s.d.step, 1, s.seen+1, tensors.FromFlatDataAndDimensions(row, s.batch, 1))
 	if err != nil {
 		return nil, fmt.Errorf("token %d: %w", s.seen, err)
 	}
-	s.states = out[1:]
-	s.seen++
-	return take(out[0])
+	return take(out)
 }
 
 // Seen is the number of tokens in each sequence.
 func (s *Session) Seen() int { return s.seen }
 
 // Close frees the states.
-func (s *Session) Close() error {
-	var errs []error
-	for _, state := range s.states {
-		errs = append(errs, state.FinalizeAll())
-	}
-	s.states = nil
-	return errors.Join(errs...)
-}
+func (s *Session) Close() error { return s.close() }
 
 func roundUp(n int) int { return (n + roundTo - 1) / roundTo * roundTo }

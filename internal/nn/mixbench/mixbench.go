@@ -3,6 +3,7 @@
 package mixbench
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -13,8 +14,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
-	"github.com/seed-1411d8c0/linearize/internal/nn/mixers"
-	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
@@ -27,44 +26,10 @@ var Layer = arch.Model{
 // Chunk is the number of tokens in a block of a kernel.
 const Chunk = 64
 
-// Mixer measures a mixer's chunked form from x to heads, its projections to
-// queries, keys and values included, at [1, tokens]. With backward, the gradients
-// of the sum of squares of the heads with respect to x and all tensors as well.
-func Mixer(e compute.Backend, x arch.Mixer, tokens int, backward bool, least time.Duration) ([]float64, error) {
-	model := Layer
-	names := []string{"x", "cos", "sin"}
-	half := model.Rope.Dim / 2
-	args := []any{random(1, tokens, model.Hidden)}
-	cos, sin := ops.RotaryTable(model.Rope, 0, tokens)
-	args = append(args,
-		tensors.FromFlatDataAndDimensions(cos, tokens, half),
-		tensors.FromFlatDataAndDimensions(sin, tokens, half))
-	for _, p := range model.Projections()[:3] {
-		if x.Inherits(p.Name) {
-			names = append(names, p.Name+".weight")
-			args = append(args, random(p.Out, p.In))
-		}
-	}
-	for _, w := range x.Weights(&model) {
-		names = append(names, w.Name)
-		args = append(args, random(w.Shape...))
-	}
-	return run(e, func(in []*Node) []*Node {
-		weights := named{}
-		for i, name := range names {
-			weights["layer."+name] = in[i]
-		}
-		l := mixers.Layer{
-			Model: &model, Mixer: x, Prefix: "layer", Weights: weights,
-			Rotation: ops.Rotation{Cos: in[1], Sin: in[2]}, Capacity: tokens,
-		}
-		y, _ := mixers.For(x.Name).Chunked(l, in[0], mixers.State{})
-		if !backward {
-			return []*Node{y}
-		}
-		wrt := append([]*Node{in[0]}, in[3:]...)
-		return Gradient(ReduceAllSum(Square(y)), wrt...)
-	}, args, least)
+// Times are the seconds that calls took, by the clock and of processors.
+type Times struct {
+	Seconds   []float64 `json:"seconds"`
+	Processor []float64 `json:"processor_seconds"`
 }
 
 // Kernels are the recurrences that can be measured alone.
@@ -72,7 +37,7 @@ var Kernels = []string{"linear", "decay", "channel", "delta", "gated-delta", "kd
 
 // Kernel measures a recurrence alone, forward and backward with respect to all its
 // inputs, at [9, 1, tokens, 64] in blocks of [Chunk].
-func Kernel(e compute.Backend, kind string, tokens int, least time.Duration) ([]float64, error) {
+func Kernel(e compute.Backend, kind string, tokens int, least time.Duration) (Times, error) {
 	h, d := Layer.Heads, Layer.HeadDim
 	args := []any{random(h, 1, tokens, d), random(h, 1, tokens, d), random(h, 1, tokens, d)}
 	var decay, beta bool
@@ -100,44 +65,47 @@ func Kernel(e compute.Backend, kind string, tokens int, least time.Duration) ([]
 	}, args, least)
 }
 
-func run(e compute.Backend, graph func(in []*Node) []*Node, args []any, least time.Duration) ([]float64, error) {
+func run(e compute.Backend, graph func(in []*Node) []*Node, args []any, least time.Duration) (Times, error) {
 	exec, err := NewExec(e, graph)
 	if err != nil {
-		return nil, err
+		return Times{}, err
 	}
 	defer exec.Finalize()
-	var seconds []float64
-	var spent time.Duration
-	for i := 0; i <= 1 || spent < least; i++ {
-		start := time.Now()
+	return timed(least, func() error {
 		out, err := exec.Call(args...)
 		if err != nil {
-			return nil, fmt.Errorf("run: %w", err)
+			return err
 		}
-		for _, o := range out {
-			if err := o.ToLocal(); err != nil { // an engine may return before it has computed
-				return nil, fmt.Errorf("run: %w", err)
-			}
-			o.MustFinalizeAll()
-		}
-		if took := time.Since(start); i > 0 { // the first call compiles
-			seconds, spent = append(seconds, took.Seconds()), spent+took
-		}
-	}
-	return seconds, nil
+		return finish(out)
+	})
 }
 
-// named are a layer's tensors as nodes.
-type named map[string]*Node
-
-func (n named) Weight(_ *Graph, name string) *Node {
-	if n[name] == nil {
-		panic(fmt.Errorf("no tensor %s", name))
+// timed measures calls for at least so long, the first of which, that compiles, apart.
+func timed(least time.Duration, call func() error) (t Times, err error) {
+	var spent time.Duration
+	for i := 0; i <= 1 || spent < least; i++ {
+		start, processor := time.Now(), processorTime()
+		if err := call(); err != nil {
+			return t, fmt.Errorf("run: %w", err)
+		}
+		if took := time.Since(start); i > 0 {
+			t.Seconds, spent = append(t.Seconds, took.Seconds()), spent+took
+			t.Processor = append(t.Processor, (processorTime() - processor).Seconds())
+		}
 	}
-	return n[name]
+	return t, nil
 }
 
-func (n named) Has(name string) bool { return n[name] != nil }
+// finish waits for results, since an engine may return before it has computed, and frees
+// them.
+func finish(out []*tensors.Tensor) error {
+	for _, o := range out {
+		if err := errors.Join(o.ToLocal(), o.FinalizeAll()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // random is N(0, 1/last dimension): products of such stay near 1.
 func random(shape ...int) *tensors.Tensor {

@@ -239,7 +239,7 @@ func (r *rig) run(tb testing.TB, how call, x [][][]float64, from carried) (heads
 // and the state.
 func (r *rig) arguments(x [][][]float64, from carried) []any {
 	t := len(x[0])
-	cos, sin := ops.RotaryTable(r.model.Rope, from.seen, t)
+	cos, sin := ops.RotaryTable(r.model.Rope, from.seen, t, from.seen+t)
 	half := r.model.Rope.Dim / 2
 	args := []any{
 		numtest.Tensor(slices.Concat(slices.Concat(x...)...), len(x), t, r.model.Hidden),

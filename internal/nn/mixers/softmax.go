@@ -3,6 +3,8 @@ package mixers
 import (
 	"cmp"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 
@@ -26,8 +28,8 @@ import (
 // the newest w, as window.go says.
 //
 // Cost: O(T²) time and O(T) memory in the forward pass, which takes 1024 queries at a
-// time; its gradient needs all weights, O(T²). With a window O(T·(n+w)) for both. A
-// step: O(S).
+// time; its gradient needs all weights, O(T²). From a carried state O(T·S): what is not
+// filled is masked. With a window O(T·(n+w)) for both. A step: O(S).
 //
 // Source: Vaswani et al. 2017, arXiv:1706.03762; window and first tokens: Xiao et al.
 // 2023, arXiv:2309.17453; sink_logit: gpt-oss, arXiv:2508.10925; softcap: Gemma 2,
@@ -86,14 +88,19 @@ func (softmax) cache(l Layer, k, v *Node) State {
 	return State{Tensors: []*Node{scan.Fill(k, l.Capacity), scan.Fill(v, l.Capacity)}}
 }
 
-// added puts fresh tokens [B, G, T, D] into a cache [B, G, S, D] that holds seen. Their
-// place is found by comparing positions, since not every engine can update a slice
-// at a position known only at run time.
+// added puts fresh tokens [B, G, T, D] into a cache [B, G, S, D] that holds seen. Each
+// place fetches what it is to hold, since not every engine can update a slice at a
+// position known only at run time.
 func (softmax) added(cache, fresh, seen *Node) *Node {
-	s := cache.Shape().Dim(2)
-	takes := placed(s, fresh.Shape().Dim(2), seen)
-	taken := Reshape(ReduceSum(takes, 1), 1, 1, s, 1)
-	return Add(Mul(cache, OneMinus(taken)), taking(takes, fresh))
+	g, dims := cache.Graph(), cache.Shape().Dimensions
+	heads, s, t, d := dims[0]*dims[1], dims[2], fresh.Shape().Dim(2), dims[3]
+	index := shapes.Make(dtypes.Int32, heads, s)
+	place := Iota(g, index, 1)
+	which := Sub(place, seen) // of the fresh tokens
+	taken := LogicalAnd(GreaterOrEqual(which, ScalarZero(g, dtypes.Int32)), LessThan(which, Scalar(g, dtypes.Int32, t)))
+	row := Add(MulScalar(Iota(g, index, 0), s+t), Where(taken, AddScalar(which, s), place))
+	both := Reshape(Concatenate([]*Node{cache, fresh}, 2), heads*(s+t), d)
+	return Reshape(Gather(both, Reshape(row, heads*s, 1)), dims...)
 }
 
 // windowed is both forms with a window, which differ only in their tokens.

@@ -21,16 +21,16 @@ type Rotation struct {
 
 // RotaryTable computes cos and sin of position·frequency, times the rope's amplitude,
 // for n positions from first on, on the host in float64: a graph that works them out
-// in a narrower type is off by whole radians after a few thousand tokens. Where
-// frequencies depend on the length of the sequence, it ends with these positions.
+// in a narrower type is off by whole radians after a few thousand tokens. The sequence
+// has length tokens, on which the frequencies of some ropes depend.
 //
 // Each result is [n, Dim/2] in row order.
 //
 // Source: Su et al. 2021, arXiv:2104.09864; half rotation as in transformers.
-func RotaryTable(r arch.Rope, first, n int) (cos, sin []float32) {
+func RotaryTable(r arch.Rope, first, n, length int) (cos, sin []float32) {
 	half := r.Dim / 2
 	cos, sin = make([]float32, n*half), make([]float32, n*half)
-	frequencies, amplitude := r.Frequencies(first+n), cmp.Or(r.Amplitude, 1)
+	frequencies, amplitude := r.Frequencies(length), cmp.Or(r.Amplitude, 1)
 	for t := range n {
 		for i, f := range frequencies {
 			s, c := math.Sincos(float64(first+t) * f)
@@ -52,7 +52,7 @@ func QueryTable(r arch.Rope, first, n int) []float32 {
 
 // ConstRotation puts the tables of positions 0 … n-1 into the graph.
 func ConstRotation(g *Graph, r arch.Rope, n int) Rotation {
-	cos, sin := RotaryTable(r, 0, n)
+	cos, sin := RotaryTable(r, 0, n, n)
 	tables := Rotation{
 		Cos:         Reshape(Const(g, cos), n, r.Dim/2),
 		Sin:         Reshape(Const(g, sin), n, r.Dim/2),

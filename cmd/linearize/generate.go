@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/chat"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/generate"
@@ -25,7 +26,9 @@ model ends the text or --max-tokens are written.
 The prompt is encoded as the model's tokenizer says, a first BOS included; that is
 all there is of an empty one. Prints the prompt and its continuation. With --json,
 "text" is the continuation alone and "ids" are its tokens, without the prompt's;
-a token that ended the text is the last of them.
+a token that ended the text is the last of them. "reason" says why it ends: "stop"
+where the model ended it, "length" at --max-tokens, "context" where the model has
+learned no more positions.
 
 With --chat the prompt is a question to an instruct model: it is put where the
 model's chat template (chat_template.jinja, or chat_template in
@@ -146,7 +149,7 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 		if err != nil {
 			return err
 		}
-		noteLength(cmd.ErrOrStderr(), len(prompt)+len(out.IDs), m.net.Model.MaxPositions)
+		noteLength(cmd.ErrOrStderr(), len(prompt)+len(out.IDs), out, m.net.Model)
 		return printJSON(cmd, out)
 	}
 	w := cmd.OutOrStdout()
@@ -158,15 +161,18 @@ func (c *generateCmd) run(cmd *cobra.Command, dir string) error {
 		return err
 	})
 	_, werr := fmt.Fprintln(w)
-	noteLength(cmd.ErrOrStderr(), len(prompt)+len(out.IDs), m.net.Model.MaxPositions)
+	noteLength(cmd.ErrOrStderr(), len(prompt)+len(out.IDs), out, m.net.Model)
 	return errors.Join(err, werr)
 }
 
-// noteLength says when a text has outgrown what the model was made for. That is no
-// error: to see how far a student with a state goes, one has to go there.
-func noteLength(w io.Writer, tokens, positions int) {
-	if positions > 0 && tokens > positions {
+// noteLength says when a text has outgrown what the model was made for, and when it ends
+// for that. It is no error: to see how far a student with a state goes, one has to go there.
+func noteLength(w io.Writer, tokens int, out generate.Continuation, m *arch.Model) {
+	switch {
+	case out.Reason == generate.Context:
+		fmt.Fprintf(w, "linearize: note: the text ends at %d tokens: %s has positions for %d\n", tokens, m.PositionTable(), m.Positions)
+	case m.MaxPositions > 0 && tokens > m.MaxPositions:
 		fmt.Fprintf(w, "linearize: note: the text has %d tokens, and config.json says max_position_embeddings %d: what comes after may be poor\n",
-			tokens, positions)
+			tokens, m.MaxPositions)
 	}
 }

@@ -123,13 +123,23 @@ func (m *Model) Embedding() string { return m.names.embedding + ".weight" }
 // PositionTable returns the name of the learned positions, [Positions, hidden].
 func (m *Model) PositionTable() string { return m.names.positions + ".weight" }
 
-// CheckLength refuses sequences of more tokens than a learned table has positions for:
-// a lookup behind its end gives its last row, and no engine says so.
+// CheckLength refuses as a [*LengthError] sequences of more tokens than a learned table
+// has positions for: a lookup behind its end gives its last row, and no engine says so.
 func (m *Model) CheckLength(tokens int) error {
 	if m.Positions == 0 || tokens <= m.Positions {
 		return nil
 	}
-	return fmt.Errorf("got %d tokens, want at most %d: %s learned a position for each of those and has none beyond", tokens, m.Positions, m.PositionTable())
+	return &LengthError{tokens, m.Positions, m.PositionTable()}
+}
+
+// LengthError reports a sequence that is too long for a model.
+type LengthError struct {
+	Tokens, Most int
+	Table        string // of the positions
+}
+
+func (e *LengthError) Error() string {
+	return fmt.Sprintf("got %d tokens, want at most %d: %s learned a position for each of those and has none beyond", e.Tokens, e.Most, e.Table)
 }
 
 // Head returns the name of the head's module; a tied model has none.

@@ -50,10 +50,6 @@ supported one is nearest.`,
 	return cmd
 }
 
-// exporters lists by architecture the formats that its students can be exported to.
-// There is none yet.
-var exporters = map[string][]string{}
-
 type familyList struct {
 	Families []familyEntry `json:"families"`
 }
@@ -65,13 +61,12 @@ type familyEntry struct {
 	Always       []string `json:"always"`     // what its layers have
 	ByConfig     []string `json:"by_config"`  // what they have where the config says so
 	RopeTypes    []string `json:"rope_types"` // rope_type words that are read
-	Exports      []string `json:"exports"`    // formats
 }
 
 func describeFamilies() familyList {
 	var list familyList
 	for _, name := range arch.Families() {
-		entry := familyEntry{Architecture: name, RopeTypes: arch.RopeTypes(name), Exports: append([]string{}, exporters[name]...)}
+		entry := familyEntry{Architecture: name, RopeTypes: arch.RopeTypes(name)}
 		entry.ModelType, entry.Models = arch.AboutFamily(name)
 		entry.Always, entry.ByConfig = arch.Features(name)
 		list.Families = append(list.Families, entry)
@@ -84,7 +79,7 @@ const familyColumn = 50
 
 func writeFamilies(w io.Writer, families []familyEntry) error {
 	table := ui.NewTable("architecture", "model_type", "models; what their layers have")
-	var ropeTypes, exports []string
+	var ropeTypes []string
 	for _, f := range families {
 		lines := wrap(f.Models, familyColumn)
 		lines = append(lines, wrap(strings.Join(f.Always, ", "), familyColumn)...)
@@ -98,19 +93,14 @@ func writeFamilies(w io.Writer, families []familyEntry) error {
 		if len(f.RopeTypes) > len(ropeTypes) {
 			ropeTypes = f.RopeTypes
 		}
-		exports = append(exports, f.Exports...)
 	}
 	if err := table.Write(w); err != nil {
 		return err
 	}
-	if len(ropeTypes) > 0 {
-		fmt.Fprintf(w, "\nrope_type, where positions are not learned: %s\n", strings.Join(ropeTypes, ", "))
+	if len(ropeTypes) == 0 {
+		return nil
 	}
-	if len(exports) == 0 {
-		exports = []string{"none"}
-	}
-	slices.Sort(exports)
-	_, err := fmt.Fprintf(w, "exports: %s\n", strings.Join(slices.Compact(exports), ", "))
+	_, err := fmt.Fprintf(w, "\nrope_type, where positions are not learned: %s\n", strings.Join(ropeTypes, ", "))
 	return err
 }
 

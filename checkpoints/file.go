@@ -21,6 +21,8 @@ type File struct {
 
 	mu      sync.RWMutex // guards mapping
 	mapping mmap.MMap    // nil once closed
+
+	finite sync.Map // names of tensors that were read and are
 }
 
 // OpenFile maps a safetensors file and reads its header.
@@ -108,12 +110,12 @@ func (f *File) Close() error {
 	return f.mapping.Unmap()
 }
 
-// release lets the kernel take back the memory that holds a tensor's bytes: they
-// stay readable, so that a walk over a model never holds more than one tensor.
-func (f *File) release(name string) {
+// release lets the kernel take back the memory that holds some of a tensor's bytes:
+// they stay readable, so that a walk over a model never holds more than one tensor.
+func (f *File) release(name string, begin, end int) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if e, ok := f.entries[name]; ok && f.mapping != nil {
-		fsx.DropPages(f.mapping, e.begin, e.end)
+		fsx.DropPages(f.mapping, e.begin+begin, e.begin+end)
 	}
 }

@@ -1,11 +1,8 @@
 package checkpoints
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,36 +117,6 @@ func (f *Folder) Tensor(name string) (Tensor, error) {
 	}
 	return shard.Tensor(name)
 }
-
-// Digests returns the SHA-256 of each weight file in hexadecimal, by base name. It
-// reads the files from end to end.
-func (f *Folder) Digests() (map[string]string, error) {
-	out := make(map[string]string, len(f.shards))
-	for _, name := range sortedNames(f.shards) {
-		sum, err := digest(filepath.Join(f.dir, name))
-		if err != nil {
-			return nil, err
-		}
-		out[name] = sum
-	}
-	return out, nil
-}
-
-func digest(path string) (sum string, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	h := sha256.New()
-	if _, err := io.CopyBuffer(h, onlyReader{file}, make([]byte, 1<<20)); err != nil {
-		return "", fmt.Errorf("digest: %w", err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// onlyReader hides the file's WriteTo, which would ignore the buffer.
-type onlyReader struct{ io.Reader }
 
 // Files returns the base names of the files that travel with a model (generation
 // config, tokenizer, chat template, licence), sorted. Copy them byte for byte.

@@ -18,8 +18,7 @@ type Source struct {
 	Shape []int
 	Data  func() ([]byte, error)
 
-	origin  string // the file the bytes come from, if they are a view of one
-	release func() // called when they are written
+	view Tensor // of the file that the bytes come from, if they are a view of one
 }
 
 // Bytes returns the size of the data.
@@ -63,20 +62,18 @@ func EncodeFloat32(data []float32, as DType) ([]byte, error) {
 // checkRange compares with the least number that rounds away from the dtype's
 // largest: for F16, whose largest is 65504, that is 65520.
 func checkRange(data []float32, as DType) error {
-	var beyond float32
+	var beyond uint32 // numbers without a sign are ordered as their bits are
 	switch as {
 	case F16:
-		beyond = 65520
+		beyond = math.Float32bits(65520)
 	case BF16:
-		beyond = math.Float32frombits(0x7f7f8000)
+		beyond = 0x7f7f8000
 	default:
 		return nil
 	}
+	reach := math.Float32bits(float32(math.Inf(1))) - beyond
 	for i, x := range data {
-		if x < 0 {
-			x = -x
-		}
-		if x >= beyond && x <= math.MaxFloat32 {
+		if math.Float32bits(x)&^(1<<31)-beyond < reach {
 			return fmt.Errorf("element %d is %g, which %s cannot hold", i, data[i], as)
 		}
 	}
@@ -89,7 +86,7 @@ func checkRange(data []float32, as DType) error {
 func (t Tensor) Source() Source {
 	s := Source{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: func() ([]byte, error) { return t.Data, nil }}
 	if t.file != nil {
-		s.origin, s.release = t.file.path, t.release
+		s.view = t
 		s.Data = func() ([]byte, error) { // asks again, as the file may be closed by now
 			now, err := t.file.Tensor(t.Name)
 			return now.Data, err

@@ -29,7 +29,7 @@ func WriteFile(path string, tensors []Source, metadata map[string]string) error 
 // that each starts aligned, behind a header padded to 8 bytes. The library does
 // that; stream lends it one tensor at a time and carries errors past it.
 func writeTensors(w io.Writer, tensors []Source, metadata map[string]string) error {
-	s := &stream{w: bufio.NewWriterSize(w, 1<<20)}
+	s := &stream{w: bufio.NewWriterSize(w, 64<<10)}
 	views := make(map[string]view, len(tensors))
 	for _, t := range tensors {
 		dtype, err := safetensors.ParseDType(string(t.DType))
@@ -60,7 +60,18 @@ func (s *stream) Write(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
-	return s.w.Write(p)
+	view := s.current.view
+	if view.file == nil || len(p) < releaseFrom {
+		return s.w.Write(p)
+	}
+	for begin := 0; begin < len(p); begin += releaseEvery { // p is the view's data
+		end := min(begin+releaseEvery, len(p))
+		if n, err := s.w.Write(p[begin:end]); err != nil {
+			return begin + n, err
+		}
+		view.file.release(view.Name, begin, end)
+	}
+	return len(p), nil
 }
 
 // take returns a source's bytes once those of the one before it are let go.
@@ -85,9 +96,7 @@ func (s *stream) take(t Source) []byte {
 }
 
 func (s *stream) done() {
-	if s.current.release != nil {
-		s.current.release()
-	} else if s.current.Data != nil {
+	if s.current.view.file == nil && s.current.Data != nil {
 		s.garbage += s.current.Bytes()
 	}
 	s.current = Source{}

@@ -21,9 +21,12 @@ type Tensor struct {
 // the call costs more than the memory.
 const releaseFrom = 1 << 20
 
+// releaseEvery is how much of a file is held by a walk that needs no whole tensors.
+const releaseEvery = 4 << 20
+
 func (t Tensor) release() {
 	if t.file != nil && len(t.Data) >= releaseFrom {
-		t.file.release(t.Name)
+		t.file.release(t.Name, 0, len(t.Data))
 	}
 }
 

@@ -92,8 +92,8 @@ func (out *Output) check() error {
 func (out *Output) inputs() []string {
 	set := map[string]bool{}
 	for _, t := range out.Tensors {
-		if t.origin != "" {
-			set[filepath.Dir(t.origin)] = true
+		if t.view.file != nil {
+			set[filepath.Dir(t.view.file.path)] = true
 		}
 	}
 	for _, path := range out.Copy {
@@ -158,25 +158,5 @@ func create(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(&early{f: f}), f.Close())
-}
-
-// early is a file that goes to the disk while it is written, so that little is left to
-// wait for when all of it has to be there.
-type early struct {
-	f           *os.File
-	done, begun int64 // bytes written, and those whose way to the disk has begun
-}
-
-// earlyEvery is how much is begun at a time.
-const earlyEvery = 32 << 20
-
-func (e *early) Write(p []byte) (int, error) {
-	n, err := e.f.Write(p)
-	e.done += int64(n)
-	if e.done-e.begun >= earlyEvery {
-		fsx.BeginSync(e.f, e.begun, e.done-e.begun)
-		e.begun = e.done
-	}
-	return n, err
+	return errors.Join(write(fsx.NewWriter(f)), f.Close())
 }

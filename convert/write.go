@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
@@ -35,15 +34,13 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	if err := p.checkDropped(folder); err != nil {
-		return err
-	}
-	watch(ctx, sources, p.BytesOut, progress)
 	config, err := checkpoints.ParseConfig(p.Config)
 	if err != nil {
 		return err
 	}
-	digests := digest(ctx, folder)
+	ctx, digests, end := verify(ctx, folder)
+	defer end()
+	watch(ctx, sources, p.BytesOut, progress)
 	err = checkpoints.Write(p.Output, checkpoints.Output{
 		Config: config, Tensors: sources, Copy: p.files(),
 		Files: map[string][]byte{cardName: []byte(p.Card)},
@@ -56,6 +53,9 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 		}},
 		MaxShardSize: p.Options.MaxShardSize, Overwrite: p.Options.Overwrite,
 	})
+	if bad, ok := errors.AsType[*checkpoints.NotFiniteError](err); ok {
+		return fmt.Errorf("read %s: %w", p.Source, bad) // whoever came upon it first
+	}
 	if err != nil {
 		return err
 	}
@@ -63,26 +63,37 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	return nil
 }
 
-// digest begins to read the weight files from end to end, which takes about as long as
-// writing does; a cancelled ctx does not wait for it.
-func digest(ctx context.Context, folder *pretrained.Folder) func() (map[string]string, error) {
-	type result struct {
-		digests map[string]string
-		err     error
-	}
-	done := make(chan result, 1)
-	go func() {
-		digests, err := folder.Digests()
-		done <- result{digests, err}
-	}()
-	return func() (map[string]string, error) {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case r := <-done:
-			return r.digests, r.err
+// verify begins to read the source's weight files from end to end, which takes about as
+// long as writing does: for their digests, and because weights have to be numbers. A NaN
+// would train to nothing, and be found much later. A failure cancels the context that it
+// returns. Wait returns the digests; after end nothing is read any more.
+func verify(ctx context.Context, folder *pretrained.Folder) (_ context.Context, wait func() (map[string]string, error), end func()) {
+	weights := map[string]bool{}
+	for _, w := range folder.Model.Weights() {
+		for _, part := range pretrained.Stored(w) {
+			weights[part.Tensor] = true
 		}
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	var digests map[string]string
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		digests, err = folder.Verify(ctx, func(tensor string) bool { return weights[tensor] })
+		if err != nil {
+			stop(err)
+		}
+	}()
+	wait = func() (map[string]string, error) {
+		<-done
+		return digests, err
+	}
+	end = func() {
+		stop(nil)
+		<-done
+	}
+	return ctx, wait, end
 }
 
 // watch makes every source report what was written before it, and stop when ctx is
@@ -91,8 +102,8 @@ func watch(ctx context.Context, sources []checkpoints.Source, total int64, progr
 	var begun int64
 	for i, s := range sources {
 		sources[i].Data = func() ([]byte, error) {
-			if err := ctx.Err(); err != nil {
-				return nil, err
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
 			}
 			progress(begun, total)
 			begun += s.Bytes()
@@ -118,46 +129,24 @@ func (p *Plan) sources(folder *pretrained.Folder) ([]checkpoints.Source, error) 
 			continue
 		}
 		if t.From == Cast {
-			sources = append(sources, t.encoded(func() ([]float32, error) { return finite(folder, t.Name) }))
+			sources = append(sources, t.encoded(func() ([]float32, error) { return folder.Float32(t.Name) }))
 			continue
 		}
 		old, err := folder.Source(t.Name)
 		if err != nil {
 			return nil, err
 		}
-		data := old.Data
-		old.Data = func() ([]byte, error) {
-			if err := folder.CheckFinite(t.Name); err != nil {
-				return nil, err
-			}
-			return data()
-		}
 		sources = append(sources, old)
 	}
 	return sources, nil
 }
 
-// finite returns the values of a tensor of the source, which must be numbers: a NaN
-// would train to nothing, and be found much later.
+// finite returns the values of a tensor of the source to compute with.
 func finite(folder *pretrained.Folder, name string) ([]float32, error) {
 	if err := folder.CheckFinite(name); err != nil {
 		return nil, err
 	}
 	return folder.Float32(name)
-}
-
-// checkDropped reads what of the source the student has no place for; the rest is
-// read when it is written.
-func (p *Plan) checkDropped(folder *pretrained.Folder) error {
-	for _, w := range folder.Model.Weights() {
-		if !slices.Contains(p.Dropped, w.Name) {
-			continue
-		}
-		if err := folder.CheckFinite(w.Name); err != nil {
-			return fmt.Errorf("read %s: %w", p.Source, err)
-		}
-	}
-	return nil
 }
 
 // seedLayers returns the values of every seeded tensor, by full name, not computed yet.

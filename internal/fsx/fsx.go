@@ -57,7 +57,7 @@ func ReplaceFile(path string, perm os.FileMode, write func(w io.Writer) error) e
 			_ = os.Remove(tmp)
 		}
 	}()
-	if err := write(f); err != nil {
+	if err := write(NewWriter(f)); err != nil {
 		return err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {

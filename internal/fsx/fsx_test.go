@@ -1,6 +1,7 @@
 package fsx_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -233,5 +234,31 @@ func TestResolve(t *testing.T) {
 	}
 	if got, err := fsx.Resolve(filepath.Join(root, "dangling")); err == nil {
 		t.Errorf("Resolve(dangling) = %q, want an error", got)
+	}
+}
+
+// TestWriter writes in pieces that fit nothing.
+func TestWriter(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := fsx.NewWriter(f)
+	want := make([]byte, 0, 40<<20)
+	for n := 1; len(want)+n <= cap(want); n = n*3 + 1 {
+		piece := bytes.Repeat([]byte{byte(n)}, n)
+		want = append(want, piece...)
+		if got, err := w.Write(piece); err != nil || got != n {
+			t.Fatalf("Write() = %d, %v, want %d", got, err, n)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v, want the %d that were written", len(got), err, len(want))
+	}
+	if n, err := w.Write(make([]byte, 1<<20)); err == nil || n != 0 {
+		t.Errorf("Write() to a closed file = %d, %v, want an error", n, err)
 	}
 }

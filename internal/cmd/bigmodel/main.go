@@ -6,8 +6,10 @@
 //
 // It streams a Llama of random bfloat16 numbers to the disk, 2.1 GB unless told
 // otherwise, converts it with the program given, and prints the largest resident
-// memory of that process and its time beside that of cp. Everything is in a
-// temporary folder, which it removes. Without -bin it does what the program does.
+// memory of that process and its time beside that of cp: the two by turns, each of
+// them several times. What cp leaves is in memory only, what a conversion leaves is on
+// the disk, so cp is timed with a flush of its files, too. Everything is in a temporary
+// folder, which it removes. Without -bin it does what the program does.
 package main
 
 import (
@@ -17,12 +19,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"time"
+	"strconv"
 
 	"github.com/seed-1411d8c0/linearize/convert"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 func main() {
@@ -32,19 +31,25 @@ func main() {
 	}
 }
 
+// task is what is measured.
+type task struct {
+	bin, mixer, dtype string
+	rounds            int
+}
+
 func run(args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("bigmodel", flag.ContinueOnError)
 	var size dimensions
-	flags.IntVar(&size.layers, "layers", 15, "layers")
-	flags.IntVar(&size.width, "width", 2048, "hidden size, a multiple of 256")
-	flags.IntVar(&size.vocab, "vocab", 32000, "vocabulary")
-	flags.IntVar(&size.ffn, "ffn", 0, "width of the MLP; four times that of the model when 0")
-	flags.IntVar(&size.headDim, "head-dim", 0, "width of a head; 64 when 0")
-	flags.IntVar(&size.kvHeads, "kv-heads", 0, "heads of keys and values; a quarter of all when 0")
-	bin := flags.String("bin", "", "linearize program; this one's own library calls when empty")
+	var t task
+	for name, f := range size.flags() {
+		flags.IntVar(f.value, name, *f.value, f.usage)
+	}
+	flags.BoolVar(&size.cached, "cached", false, "make the model as a cache of the Hub has it: links to files named by their digests")
+	flags.StringVar(&t.bin, "bin", "", "linearize program; this one's own library calls when empty")
+	flags.StringVar(&t.mixer, "mixer", "mamba2", "what the layers get")
+	flags.StringVar(&t.dtype, "dtype", "", "dtype of the output")
+	flags.IntVar(&t.rounds, "rounds", 3, "how often cp and the conversion run")
 	dir := flags.String("dir", "", "where to work; a temporary folder when empty")
-	mixer := flags.String("mixer", "mamba2", "what the layers get")
-	dtype := flags.String("dtype", "", "dtype of the output")
 	only := flags.String("only", "", "make the model in -dir, or convert the one here to -dir, and do nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,13 +59,13 @@ func run(args []string, stdout io.Writer) error {
 	case "make":
 		return size.write(*dir)
 	default:
-		return convertOnly(*only, *dir, *mixer, *dtype)
+		return convertOnly(*only, *dir, t.mixer, t.dtype)
 	}
 	work, err := os.MkdirTemp(*dir, "bigmodel-")
 	if err != nil {
 		return err
 	}
-	result, err := measure(work, size, *bin, *mixer, *dtype)
+	result, err := t.measure(work, size)
 	if err = errors.Join(err, os.RemoveAll(work)); err != nil {
 		return err
 	}
@@ -76,90 +81,11 @@ func convertOnly(model, out, mixer, dtype string) error {
 	return plan.Write(context.Background(), nil)
 }
 
-// result is what was measured.
-type result struct {
-	plan       *convert.Plan
-	largest    int64 // bytes of the largest tensor, in source or output
-	rss        int64 // bytes, of the converting process
-	took       time.Duration
-	cp, cpSync time.Duration // cp alone, and with what it wrote flushed to the disk
-}
-
-func measure(work string, size dimensions, bin, mixer, dtype string) (*result, error) {
-	model, out := filepath.Join(work, "model"), filepath.Join(work, "out")
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+// makeArgs are those of a process that makes the model.
+func (d *dimensions) makeArgs(dir string) []string {
+	args := []string{"-only", "make", "-dir", dir, "-cached=" + strconv.FormatBool(d.cached)}
+	for name, f := range d.flags() {
+		args = append(args, fmt.Sprintf("-%s=%d", name, *f.value))
 	}
-	// Not in this process: Linux counts a parent's memory at the time of the fork as
-	// the child's.
-	maker := exec.Command(self, "-only", "make", "-dir", model,
-		fmt.Sprintf("-layers=%d", size.layers), fmt.Sprintf("-width=%d", size.width), fmt.Sprintf("-vocab=%d", size.vocab),
-		fmt.Sprintf("-ffn=%d", size.ffn), fmt.Sprintf("-head-dim=%d", size.headDim), fmt.Sprintf("-kv-heads=%d", size.kvHeads))
-	if err := runQuietly(maker); err != nil {
-		return nil, err
-	}
-	var r result
-	if r.plan, err = convert.NewPlan(model, out, convert.Options{Mixer: mixer, DType: dtype}); err != nil {
-		return nil, err
-	}
-	for _, t := range r.plan.Tensors {
-		r.largest = max(r.largest, t.Bytes)
-	}
-	copied := filepath.Join(work, "copied")
-	begin := time.Now()
-	if err := runQuietly(exec.Command("cp", "-r", model, copied)); err != nil {
-		return nil, err
-	}
-	r.cp = time.Since(begin)
-	if err := syncAll(copied); err != nil {
-		return nil, err
-	}
-	r.cpSync = time.Since(begin)
-
-	cmd := exec.Command(self, "-only", model, "-dir", out, "-mixer", mixer, "-dtype", dtype)
-	if bin != "" {
-		cmd = exec.Command(bin, "convert", model, "-o", out, "--mixer", mixer, "--dtype", dtype)
-	}
-	begin = time.Now()
-	if err := runQuietly(cmd); err != nil {
-		return nil, err
-	}
-	r.took = time.Since(begin)
-	r.rss, err = maxRSS(cmd.ProcessState)
-	return &r, err
-}
-
-// runQuietly puts what a failed command said into the error.
-func runQuietly(cmd *exec.Cmd) error {
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
-	}
-	return nil
-}
-
-// syncAll flushes the files of a folder to the disk, as a conversion does.
-func syncAll(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		f, err := os.OpenFile(filepath.Join(dir, e.Name()), os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *result) print(w io.Writer) error {
-	fmt.Fprintf(w, "model          %s in %d tensors, the largest %s\n", ui.FormatBytes(r.plan.BytesIn), len(r.plan.Tensors), ui.FormatBytes(r.largest))
-	fmt.Fprintf(w, "written        %s\n", ui.FormatBytes(r.plan.BytesOut))
-	fmt.Fprintf(w, "resident       %s at most; planned %s\n", ui.FormatBytes(r.rss), ui.FormatBytes(r.plan.PeakMemory))
-	_, err := fmt.Fprintf(w, "time           %.2f s; cp %.2f s, cp and fsync %.2f s\n", r.took.Seconds(), r.cp.Seconds(), r.cpSync.Seconds())
-	return err
+	return args
 }

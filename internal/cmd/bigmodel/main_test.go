@@ -22,7 +22,7 @@ func TestResidentMemoryIsFlat(t *testing.T) {
 	}
 	var rss []int64
 	for _, layers := range []int{1, 6} {
-		r, err := measure(t.TempDir(), dimensions{layers: layers, width: 1024, vocab: 8192}, "", "mamba2", "")
+		r, err := task{mixer: "mamba2", rounds: 1}.measure(t.TempDir(), dimensions{layers: layers, width: 1024, vocab: 8192})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,10 @@ package main
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -11,10 +14,33 @@ import (
 
 // dimensions size the model, whose head is not tied. What is zero is as in a small
 // Llama: heads of 64, a quarter of them for keys and values, an MLP of four times the width.
-type dimensions struct{ layers, width, vocab, ffn, headDim, kvHeads int }
+type dimensions struct {
+	layers, width, vocab, ffn, headDim, kvHeads, shardMB int
+
+	cached bool // its weight files are links to blobs that are named by their digests
+}
+
+type intFlag struct {
+	value *int
+	usage string
+}
+
+// flags lists the numbers by the names of their flags, with defaults for what has none yet.
+func (d *dimensions) flags() map[string]intFlag {
+	d.layers, d.width, d.vocab = cmp.Or(d.layers, 15), cmp.Or(d.width, 2048), cmp.Or(d.vocab, 32000)
+	return map[string]intFlag{
+		"layers":   {&d.layers, "layers"},
+		"width":    {&d.width, "hidden size, a multiple of 256"},
+		"vocab":    {&d.vocab, "vocabulary"},
+		"ffn":      {&d.ffn, "width of the MLP; four times that of the model when 0"},
+		"head-dim": {&d.headDim, "width of a head; 64 when 0"},
+		"kv-heads": {&d.kvHeads, "heads of keys and values; a quarter of all when 0"},
+		"shard":    {&d.shardMB, "largest weight file in MB; as a conversion writes them when 0"},
+	}
+}
 
 // write streams the model to the disk, one tensor after the other.
-func (d dimensions) write(dir string) error {
+func (d *dimensions) write(dir string) error {
 	headDim, kvHeads, ffn := cmp.Or(d.headDim, 64), cmp.Or(d.kvHeads, d.width/256), cmp.Or(d.ffn, 4*d.width)
 	config := checkpoints.NewConfig()
 	for key, value := range map[string]any{
@@ -36,7 +62,36 @@ func (d dimensions) write(dir string) error {
 		s.Data = func() ([]byte, error) { return noise(s.Bytes()), nil }
 		tensors = append(tensors, s)
 	}
-	return checkpoints.Write(dir, checkpoints.Output{Config: config, Tensors: tensors})
+	err = checkpoints.Write(dir, checkpoints.Output{Config: config, Tensors: tensors, MaxShardSize: int64(d.shardMB) * 1e6})
+	if err != nil || !d.cached {
+		return err
+	}
+	return intoCache(dir)
+}
+
+// intoCache moves the weight files to where the Hub's cache would have them.
+func intoCache(dir string) error {
+	folder, err := checkpoints.Open(dir)
+	if err != nil {
+		return err
+	}
+	digests, err := folder.Digests()
+	if err = errors.Join(err, folder.Close()); err != nil {
+		return err
+	}
+	blobs := filepath.Join(filepath.Dir(dir), "blobs")
+	if err := os.MkdirAll(blobs, 0o777); err != nil {
+		return err
+	}
+	for name, sum := range digests {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(blobs, sum)); err != nil {
+			return err
+		}
+		if err := os.Symlink(filepath.Join("..", "blobs", sum), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // noise is n bytes of bfloat16 numbers of either sign around 0.01, which no disk can

@@ -10,3 +10,5 @@ import (
 func maxRSS(*os.ProcessState) (int64, error) {
 	return 0, errors.New("resident memory is not measured on this system")
 }
+
+func settle() {}

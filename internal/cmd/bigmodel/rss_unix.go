@@ -20,3 +20,6 @@ func maxRSS(p *os.ProcessState) (int64, error) {
 	}
 	return usage.Maxrss * 1024, nil
 }
+
+// settle waits until the disk has done what was left over, such as removals.
+func settle() { syscall.Sync() }

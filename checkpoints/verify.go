@@ -1,0 +1,136 @@
+package checkpoints
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
+)
+
+// Digests returns the SHA-256 of each weight file in hexadecimal, by base name, as
+// [Folder.Verify] does.
+func (f *Folder) Digests() (map[string]string, error) {
+	return f.Verify(context.Background(), func(string) bool { return false })
+}
+
+// Verify reads the weight files from end to end, as many at a time as there are
+// processors, and returns the SHA-256 of each in hexadecimal, by base name. The tensors
+// that check picks are checked in passing as [Tensor.CheckFinite] does. It ends soon
+// after the first error, and after ctx is cancelled.
+//
+// In the Hub's cache a weight file is a link to blobs/SHA256: whoever put it there has
+// named it by its digest, which is taken from the name. What nothing else asks for is
+// then not read.
+func (f *Folder) Verify(ctx context.Context, check func(tensor string) bool) (map[string]string, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	names := sortedNames(f.shards)
+	sums := make([]string, len(names))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(len(names), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := range next {
+				var err error
+				if sums[i], err = f.shards[names[i]].verify(ctx, check); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	for i := range names {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	out := make(map[string]string, len(names))
+	for i, name := range names {
+		out[name] = sums[i]
+	}
+	return out, nil
+}
+
+// verify is [Folder.Verify] of one file, which is not unmapped meanwhile.
+func (f *File) verify(ctx context.Context, check func(tensor string) bool) (string, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.mapping == nil {
+		return "", fmt.Errorf("read %s: file is closed", f.path)
+	}
+	h := sha256.New()
+	digest := io.Writer(h)
+	sum, named := blobDigest(f.path)
+	if named {
+		digest = io.Discard
+	}
+	at, released := 0, 0
+	for _, e := range f.inOrder() { // behind the header they cover the file
+		t := Tensor{Info: e.info, Data: f.mapping[e.begin:e.end], file: f}
+		look := check(t.Name) && !t.knownFinite()
+		if named && !look {
+			continue
+		}
+		_, _ = digest.Write(f.mapping[at:e.begin])
+		for at = e.begin; at < e.end; {
+			if err := ctx.Err(); err != nil {
+				return "", err
+			}
+			end := min(at+verifyEvery, e.end)
+			if look {
+				if err := t.checkPart(at-e.begin, end-e.begin); err != nil {
+					return "", err
+				}
+			}
+			_, _ = digest.Write(f.mapping[at:end])
+			at = end
+			if at-released >= releaseEvery {
+				fsx.DropPages(f.mapping, released, at)
+				released = at
+			}
+		}
+		if look {
+			t.noteFinite()
+		}
+	}
+	if named {
+		return sum, nil
+	}
+	_, _ = digest.Write(f.mapping[at:])
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// verifyEvery is how much is checked before it is digested, while the processor still
+// has it at hand.
+const verifyEvery = 256 << 10
+
+// inOrder lists the tensors as they lie in the file.
+func (f *File) inOrder() []entry {
+	return slices.SortedFunc(maps.Values(f.entries), func(a, b entry) int { return cmp.Compare(a.begin, b.begin) })
+}
+
+var sha256Form = regexp.MustCompile("^[0-9a-f]{64}$")
+
+// blobDigest returns the digest that the Hub's cache has named a weight file by. Files
+// that are not in LFS are named by git's SHA-1, and tell nothing.
+func blobDigest(path string) (sum string, ok bool) {
+	target, err := os.Readlink(path)
+	if err != nil {
+		return "", false
+	}
+	sum = filepath.Base(target)
+	return sum, filepath.Base(filepath.Dir(target)) == "blobs" && sha256Form.MatchString(sum)
+}

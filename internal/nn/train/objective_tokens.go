@@ -53,9 +53,9 @@ func (o Objective) imitateBy(size int, teacher *nn.Net, student nn.Net, in input
 		some := ops.Span(x, 1, at, to)
 		var want *Node
 		if asks {
-			want = StopGradient(teacher.Logits(ops.Span(y, 1, at, to)))
+			want = StopGradient(teacher.Logits(back.after(ops.Span(y, 1, at, to))))
 		}
-		head := Identity(StopGradient(some)) // where gradients of what follows end
+		head := back.after(Identity(StopGradient(some))) // where gradients of what follows end
 		measured := o.measure(student.Logits(head), want, in.span(at, to))
 		if in.weights == nil { // means over the part's tokens
 			for i := range measured {
@@ -98,6 +98,15 @@ func (b *backward) add(loss, head, x *Node, trained []*Node) {
 		b.grads[k] = Add(b.grads[k], StopGradient(grad))
 	}
 	b.losses = append(b.losses, StopGradient(loss))
+}
+
+// after is x, but there only when all that was added is done with. Engines that choose the
+// order of a graph themselves, as XLA does, would else have the logits of all parts at once.
+func (b *backward) after(x *Node) *Node {
+	if len(b.grads) == 0 {
+		return x
+	}
+	return SchedulingBarrier(x, b.grads...)
 }
 
 // loss is the sum, whose gradients are those that were added.

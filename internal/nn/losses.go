@@ -63,17 +63,19 @@ func Mean(x, weights *Node) *Node {
 }
 
 // L2 is the length of a token's difference over the root of its width, ‖a−b‖₂/√d, its
-// mean over tokens, a scalar; with weights the weighted sum. Where a and b are alike it
-// has no gradient.
+// mean over tokens, a scalar; with weights the weighted sum. Where they differ by less than
+// a millionth of b it has no gradient: however small a difference, its gradient has
+// length 1, and within a window, where student and teacher do the same, the difference is
+// what fp32 rounds, which would be trained on.
 //
 //	a, b     [B, T, ...]
 //	weights  [B, T], or nil
 //
 // Source: RADLADS, Goldstein et al. 2025, arXiv:2505.03005.
 func L2(a, b, weights *Node) *Node {
-	e := perToken(Sub(a, b))
-	square := MaxScalar(ReduceMean(Square(e), -1), 1e-24)
-	return Mean(Sqrt(square), weights)
+	square := func(x *Node) *Node { return ReduceMean(Square(perToken(x)), -1) }
+	least := AddScalar(MulScalar(StopGradient(square(b)), 1e-12), 1e-24)
+	return Mean(Sqrt(Max(square(Sub(a, b)), least)), weights)
 }
 
 // Cosine is 1 − a·b / (‖a‖‖b‖) of each token, its mean over tokens, a scalar; with

@@ -123,10 +123,10 @@ func topOf(logits *Node, k int) nn.Top {
 }
 
 // Each distance, by hand: one token with a difference of (3, 4, 0, 0) to (1, 2, 2, 0)
-// and one without any, which has no gradient.
+// and one with none but that of rounding, which has no gradient.
 func TestDistances(t *testing.T) {
 	teacher := [][][]float32{{{1, 2, 2, 0}, {1, 0, 0, 0}}}
-	student := [][][]float32{{{4, 6, 2, 0}, {1, 0, 0, 0}}}
+	student := [][][]float32{{{4, 6, 2, 0}, {1 + 0x1p-23, 0, 0, 0}}}
 	cosine := 1 - (4.+12+4)/(3*math.Sqrt(16+36+4))
 	for _, tt := range []struct {
 		name string

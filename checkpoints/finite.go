@@ -29,49 +29,44 @@ func (t Tensor) CheckFinite() error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	if t.knownFinite() {
+	if t.file != nil && t.file.knownFinite(t.Name) {
 		return nil
 	}
-	if err := t.checkPart(0, len(t.Data)); err != nil {
+	if err := t.checkPart(t.Data, 0); err != nil {
 		return err
 	}
 	t.release()
-	t.noteFinite()
+	if t.file != nil {
+		t.file.noteFinite(t.Name)
+	}
 	return nil
 }
 
-func (t Tensor) knownFinite() bool {
-	if t.file == nil {
-		return false
-	}
-	_, ok := t.file.finite.Load(t.Name)
+func (f *File) knownFinite(tensor string) bool {
+	_, ok := f.finite.Load(tensor)
 	return ok
 }
 
-func (t Tensor) noteFinite() {
-	if t.file != nil {
-		t.file.finite.Store(t.Name, nil)
-	}
-}
+func (f *File) noteFinite(tensor string) { f.finite.Store(tensor, nil) }
 
-// checkPart reads the elements in the bytes [begin, end).
-func (t Tensor) checkPart(begin, end int) error {
-	exponents, ok := exponentBits[t.DType]
+// checkPart reads the elements in data, which the tensor has from byte at on.
+func (i Info) checkPart(data []byte, at int) error {
+	exponents, ok := exponentBits[i.DType]
 	if !ok {
-		return fmt.Errorf("tensor %s: dtype %s, want F32, F16 or BF16", t.Name, t.DType)
+		return fmt.Errorf("tensor %s: dtype %s, want F32, F16 or BF16", i.Name, i.DType)
 	}
-	i := exponents.find(t.Data[begin:end], t.DType.Size())
-	if i < 0 {
+	size := i.DType.Size()
+	first := exponents.find(data, size)
+	if first < 0 {
 		return nil
 	}
-	i += begin / t.DType.Size()
-	return &NotFiniteError{t.Name, t.Shape, i, t.element(i)}
+	return &NotFiniteError{i.Name, i.Shape, at/size + first, element(i.DType, data[first*size:][:size])}
 }
 
 // element is the value of one element of an F32, F16 or BF16 tensor.
-func (t Tensor) element(i int) float32 {
-	out, at := make([]float32, 1), t.Data[i*t.DType.Size():][:t.DType.Size()]
-	switch t.DType {
+func element(dtype DType, at []byte) float32 {
+	out := make([]float32, 1)
+	switch dtype {
 	case F16:
 		half.WidenF16(out, at)
 	case BF16:

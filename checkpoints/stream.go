@@ -1,7 +1,6 @@
 package checkpoints
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +28,7 @@ func WriteFile(path string, tensors []Source, metadata map[string]string) error 
 // that each starts aligned, behind a header padded to 8 bytes. The library does
 // that; stream lends it one tensor at a time and carries errors past it.
 func writeTensors(w io.Writer, tensors []Source, metadata map[string]string) error {
-	s := &stream{w: bufio.NewWriterSize(w, 64<<10)}
+	s := &stream{w: w}
 	views := make(map[string]view, len(tensors))
 	for _, t := range tensors {
 		dtype, err := safetensors.ParseDType(string(t.DType))
@@ -42,7 +41,7 @@ func writeTensors(w io.Writer, tensors []Source, metadata map[string]string) err
 		return err
 	}
 	s.done()
-	return s.w.Flush()
+	return s.err
 }
 
 // collectEvery is how much tensor data may turn to garbage before it is collected:
@@ -50,7 +49,7 @@ func writeTensors(w io.Writer, tensors []Source, metadata map[string]string) err
 const collectEvery = 64 << 20
 
 type stream struct {
-	w       *bufio.Writer
+	w       io.Writer
 	err     error  // of a source, returned from the next Write
 	current Source // whose bytes are out
 	garbage int64

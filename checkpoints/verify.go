@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,8 +15,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-
-	"github.com/seed-1411d8c0/linearize/internal/fsx"
 )
 
 // Digests returns the SHA-256 of each weight file in hexadecimal, by base name, as
@@ -64,52 +63,70 @@ func (f *Folder) Verify(ctx context.Context, check func(tensor string) bool) (ma
 	return out, nil
 }
 
-// verify is [Folder.Verify] of one file, which is not unmapped meanwhile.
-func (f *File) verify(ctx context.Context, check func(tensor string) bool) (string, error) {
+// verify is [Folder.Verify] of one file. It reads pieces into memory of its own: beside
+// a writer of the same tensors, faults of a shared mapping cost more than the copying.
+func (f *File) verify(ctx context.Context, check func(tensor string) bool) (sum string, err error) {
 	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if f.mapping == nil {
+	closed := f.mapping == nil
+	f.mu.RUnlock()
+	if closed {
 		return "", fmt.Errorf("read %s: file is closed", f.path)
 	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	h := sha256.New()
 	digest := io.Writer(h)
 	sum, named := blobDigest(f.path)
 	if named {
 		digest = io.Discard
 	}
-	at, released := 0, 0
+	piece := make([]byte, verifyEvery)
+	read := func(begin, end int) ([]byte, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, err := file.ReadAt(piece[:end-begin], int64(begin)); err != nil {
+			return nil, fmt.Errorf("read %s: %w", f.path, err)
+		}
+		_, _ = digest.Write(piece[:end-begin])
+		return piece[:end-begin], nil
+	}
+	at := 0
 	for _, e := range f.inOrder() { // behind the header they cover the file
-		t := Tensor{Info: e.info, Data: f.mapping[e.begin:e.end], file: f}
-		look := check(t.Name) && !t.knownFinite()
+		look := check(e.info.Name) && !f.knownFinite(e.info.Name)
 		if named && !look {
 			continue
 		}
-		_, _ = digest.Write(f.mapping[at:e.begin])
-		for at = e.begin; at < e.end; {
-			if err := ctx.Err(); err != nil {
+		for at < e.begin && !named {
+			end := min(at+verifyEvery, e.begin)
+			if _, err := read(at, end); err != nil {
 				return "", err
 			}
+			at = end
+		}
+		for at = e.begin; at < e.end; {
 			end := min(at+verifyEvery, e.end)
+			data, err := read(at, end)
+			if err != nil {
+				return "", err
+			}
 			if look {
-				if err := t.checkPart(at-e.begin, end-e.begin); err != nil {
+				if err := e.info.checkPart(data, at-e.begin); err != nil {
 					return "", err
 				}
 			}
-			_, _ = digest.Write(f.mapping[at:end])
 			at = end
-			if at-released >= releaseEvery {
-				fsx.DropPages(f.mapping, released, at)
-				released = at
-			}
 		}
 		if look {
-			t.noteFinite()
+			f.noteFinite(e.info.Name)
 		}
 	}
 	if named {
 		return sum, nil
 	}
-	_, _ = digest.Write(f.mapping[at:])
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 

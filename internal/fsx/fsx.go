@@ -57,7 +57,11 @@ func ReplaceFile(path string, perm os.FileMode, write func(w io.Writer) error) e
 			_ = os.Remove(tmp)
 		}
 	}()
-	if err := write(NewWriter(f)); err != nil {
+	w := NewWriter(f)
+	if err := write(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
 		return err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {

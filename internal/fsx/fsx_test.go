@@ -252,13 +252,16 @@ func TestWriter(t *testing.T) {
 			t.Fatalf("Write() = %d, %v, want %d", got, err, n)
 		}
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%d bytes, %v, want the %d that were written", len(got), err, len(want))
 	}
-	if n, err := w.Write(make([]byte, 1<<20)); err == nil || n != 0 {
+	if n, err := w.Write(make([]byte, 1<<20)); err == nil || n == 1<<20 {
 		t.Errorf("Write() to a closed file = %d, %v, want an error", n, err)
+	}
+	if err := w.Flush(); err == nil {
+		t.Error("Flush() after an error is none")
 	}
 }

@@ -67,9 +67,9 @@ func (f *Folder) Verify(ctx context.Context, check func(tensor string) bool) (ma
 // a writer of the same tensors, faults of a shared mapping cost more than the copying.
 func (f *File) verify(ctx context.Context, check func(tensor string) bool) (sum string, err error) {
 	f.mu.RLock()
-	closed := f.mapping == nil
+	size := len(f.mapping)
 	f.mu.RUnlock()
-	if closed {
+	if size == 0 {
 		return "", fmt.Errorf("read %s: file is closed", f.path)
 	}
 	file, err := os.Open(f.path)
@@ -78,60 +78,70 @@ func (f *File) verify(ctx context.Context, check func(tensor string) bool) (sum 
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	h := sha256.New()
-	digest := io.Writer(h)
+	r := &verifier{ctx: ctx, file: file, digest: h}
 	sum, named := blobDigest(f.path)
 	if named {
-		digest = io.Discard
+		r.digest = io.Discard
 	}
-	piece := make([]byte, verifyEvery)
-	read := func(begin, end int) ([]byte, error) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if _, err := file.ReadAt(piece[:end-begin], int64(begin)); err != nil {
-			return nil, fmt.Errorf("read %s: %w", f.path, err)
-		}
-		_, _ = digest.Write(piece[:end-begin])
-		return piece[:end-begin], nil
-	}
-	at := 0
 	for _, e := range f.inOrder() { // behind the header they cover the file
 		look := check(e.info.Name) && !f.knownFinite(e.info.Name)
-		if named && !look {
+		switch {
+		case named && !look:
+			r.at = e.end
+			continue
+		case named:
+			r.at = e.begin
+		}
+		if err := r.read(e.begin, nil); err != nil {
+			return "", err
+		}
+		if !look {
 			continue
 		}
-		for at < e.begin && !named {
-			end := min(at+verifyEvery, e.begin)
-			if _, err := read(at, end); err != nil {
-				return "", err
-			}
-			at = end
+		if err := r.read(e.end, func(data []byte, at int) error { return e.info.checkPart(data, at-e.begin) }); err != nil {
+			return "", err
 		}
-		for at = e.begin; at < e.end; {
-			end := min(at+verifyEvery, e.end)
-			data, err := read(at, end)
-			if err != nil {
-				return "", err
-			}
-			if look {
-				if err := e.info.checkPart(data, at-e.begin); err != nil {
-					return "", err
-				}
-			}
-			at = end
-		}
-		if look {
-			f.noteFinite(e.info.Name)
-		}
+		f.noteFinite(e.info.Name)
 	}
 	if named {
 		return sum, nil
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	err = r.read(size, nil)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// verifyEvery is how much is checked before it is digested, while the processor still
-// has it at hand.
+// verifier reads a file from its beginning on.
+type verifier struct {
+	ctx    context.Context
+	file   *os.File
+	digest io.Writer
+	at     int // what is behind it is read
+	piece  [verifyEvery]byte
+}
+
+// read takes the bytes up to end into the digest. See, unless nil, is given each piece
+// with its place in the file.
+func (r *verifier) read(end int, see func(data []byte, at int) error) error {
+	for r.at < end {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		data := r.piece[:min(verifyEvery, end-r.at)]
+		if _, err := r.file.ReadAt(data, int64(r.at)); err != nil {
+			return fmt.Errorf("read %s: %w", r.file.Name(), err)
+		}
+		if see != nil {
+			if err := see(data, r.at); err != nil {
+				return err
+			}
+		}
+		_, _ = r.digest.Write(data)
+		r.at += len(data)
+	}
+	return nil
+}
+
+// verifyEvery is how much is read at a time, so that the processor has it at hand still.
 const verifyEvery = 256 << 10
 
 // inOrder lists the tensors as they lie in the file.

@@ -127,7 +127,7 @@ func (f *Folder) Files() []string {
 	}
 	var out []string
 	for _, e := range entries {
-		if !travels(e.Name()) {
+		if !Companion(e.Name()) {
 			continue
 		}
 		// Follow links: the Hub's cache is a folder of them.

@@ -24,13 +24,16 @@ const (
 var companions = []string{
 	"generation_config.json",
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-	"vocab.json", "vocab.txt", "merges.txt", "normalizer.json", "tokenizer.model*", "spiece.model", "sentencepiece*.model", "*.tiktoken",
-	"chat_template.jinja", "chat_template.json", "*.jinja",
+	"vocab.json", "vocab.txt", "merges.txt", "normalizer.json", "tokenizer.model*", "*.model", "*.tiktoken",
+	"chat_template.json", "*.jinja",
 	"preprocessor_config.json", "processor_config.json",
 	"LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "USE_POLICY*",
 }
 
-func travels(name string) bool {
+// Companion tells by its base name whether a file belongs to a model beside config and
+// weights: its tokenizer, chat template, licence and the like. Such files are fetched
+// with a model and copied with it.
+func Companion(name string) bool {
 	return slices.ContainsFunc(companions, func(pattern string) bool {
 		ok, err := path.Match(pattern, name)
 		return ok && err == nil

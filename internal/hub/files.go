@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
@@ -17,15 +18,6 @@ const (
 	singleName = "model.safetensors"
 	indexName  = "model.safetensors.index.json"
 )
-
-// companions are the files beside config and weights that make up a model. Patterns
-// are those of path.Match, and match no file in a subfolder.
-var companions = []string{
-	"generation_config.json",
-	"tokenizer*", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
-	"*.model", "*.jinja", "chat_template.json",
-	"LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*",
-}
 
 // tokenizers are the files of which a model with a tokenizer has at least one.
 var tokenizers = []string{"tokenizer.json", "tokenizer.model", "vocab.json"}
@@ -73,18 +65,11 @@ func (l listing) has(name string) bool { _, ok := l[name]; return ok }
 func (l listing) small(skipWeights bool) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(l)) {
-		if name == indexName && !skipWeights || isCompanion(name) {
+		if name == indexName && !skipWeights || checkpoints.Companion(name) {
 			out = append(out, name)
 		}
 	}
 	return append(out, configName)
-}
-
-func isCompanion(name string) bool {
-	return name != configName && slices.ContainsFunc(companions, func(pattern string) bool {
-		ok, err := path.Match(pattern, name)
-		return ok && err == nil
-	})
 }
 
 // check tells whether there is a model at all.
@@ -193,7 +178,7 @@ func parseTree(data []byte) (listing, error) {
 
 // isLicence tells which files nobody has to wait for.
 func isLicence(name string) bool {
-	return slices.ContainsFunc([]string{"LICEN", "NOTICE", "USE_POLICY"}, func(s string) bool {
+	return slices.ContainsFunc([]string{"LICEN", "COPYING", "NOTICE", "USE_POLICY"}, func(s string) bool {
 		return strings.HasPrefix(name, s)
 	})
 }

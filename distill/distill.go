@@ -15,7 +15,7 @@
 //	metrics.jsonl                  one line per logged step, evaluation and save
 //	metrics.csv                    the same as a table, where the recipe asks for it
 //	events.out.tfevents.linearize  the same for TensorBoard, where the recipe asks for it
-//	plots/loss.png, plots/loss.svg the same as a picture, made anew at evaluations and at the end
+//	plots/loss.png, plots/loss.svg the same as a picture, made anew after evaluations, every few seconds at most, and at the end
 //	run.pid                        the process at work in the folder, while there is one
 //	state.safetensors              what the next start needs: weights, optimizer, place
 //	stages/0-convert/              the student as converted
@@ -60,6 +60,7 @@ type Env struct {
 	Progress func(label string, total int64) Progress
 	Clock    func() time.Time
 	Free     func(dir string) int64 // bytes that the disk of a folder has left; nil: as the system says
+	NoPlots  bool                   // no pictures are drawn, which take longer than a tiny run
 }
 
 // Progress is told how far a stage is. A nil Env.Progress tells nobody.

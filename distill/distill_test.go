@@ -88,7 +88,7 @@ func run(t *testing.T, p *distill.Plan, stopAfter int) (final, out string, err e
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var b bytes.Buffer
-	env := distill.Env{Engine: enginetest.Name(), Out: &b, Clock: time.Now, Notice: func(line string) { b.WriteString(line + "\n") }}
+	env := distill.Env{Engine: enginetest.Name(), Out: &b, Clock: time.Now, NoPlots: true, Notice: func(line string) { b.WriteString(line + "\n") }}
 	if stopAfter > 0 {
 		env.Progress = func(string, int64) distill.Progress { return interrupter{&stopAfter, cancel} }
 	}

@@ -16,9 +16,12 @@ const (
 	plotsName       = "plots"
 )
 
-// plotPeriod is the least time between two drawings: evaluations of a tiny model would
-// otherwise take less time than their pictures.
-const plotPeriod = 2 * time.Second
+// Pictures are drawn after an evaluation, at once or, where evaluations come fast, as soon
+// as plotPeriod has passed and drawing takes no more than one part in plotShare of a run.
+const (
+	plotPeriod = 2 * time.Second
+	plotShare  = 50
+)
 
 // sink is a copy of the metrics in another format. It can be made anew at any time, so
 // that a failure of it is told once and the run goes on.
@@ -90,21 +93,33 @@ func (s *session) record(e Event) error {
 		working = append(working, x)
 	}
 	s.sinks = working
+	s.drawDue()
 	return nil
 }
 
 // draw makes the pictures anew. They fail no run.
 func (s *session) draw() {
-	s.drawn = s.env.Clock()
+	s.stale = false
+	if s.env.NoPlots {
+		return
+	}
+	began := s.env.Clock()
+	defer func() { s.drawn = s.env.Clock(); s.drawing = s.drawn.Sub(began) }()
 	if err := s.picture.Write(filepath.Join(s.plan.Dir, plotsName)); err != nil && !s.undrawn {
 		s.undrawn = true
 		s.notice("no pictures: " + err.Error())
 	}
 }
 
-// drawSome draws unless that was done just now.
+// drawSome has what is new drawn, soon.
 func (s *session) drawSome() {
-	if s.env.Clock().Sub(s.drawn) >= plotPeriod {
+	s.stale = true
+	s.drawDue()
+}
+
+// drawDue draws what was to be drawn, unless that was done just now.
+func (s *session) drawDue() {
+	if s.stale && s.env.Clock().Sub(s.drawn) >= max(plotPeriod, plotShare*s.drawing) {
 		s.draw()
 	}
 }

@@ -46,8 +46,10 @@ type session struct {
 	log     *metrics.Log
 	sinks   []sink // copies of the log
 	picture plot.Run
-	drawn   time.Time // the last time
-	undrawn bool      // pictures have failed
+	drawn   time.Time     // the last time
+	drawing time.Duration // what that took
+	stale   bool          // there is something new to draw
+	undrawn bool          // pictures have failed
 
 	on       machinery // what the run computes with
 	chosen   string    // why, if it was left to choose

@@ -10,8 +10,14 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 )
 
-// Segment is the number of tokens of a long sequence that are read at a time.
+// Segment is the number of tokens of a long sequence that are read at a time: arrays of
+// so many are in the cache, those of twice as many are not (docs/performance.md).
 const Segment = 1024
+
+// roomier is how many segments softmax layers have room for at first, and how many times
+// more each time that it runs out. Each size has graphs of its own, which XLA compiles for
+// seconds; room for all from the start would have every segment meet it.
+const roomier = 4
 
 // segment is the number of tokens that one call takes at most.
 func (m Model) segment() int { return cmp.Or(m.Segment, Segment) }
@@ -21,9 +27,8 @@ func (m Model) segment() int { return cmp.Or(m.Segment, Segment) }
 func (m Model) long(tokens int) bool { return tokens > m.segment() && !m.Net.Training }
 
 // segments reads long sequences, a segment at a time and the rest that is left, each from
-// the states of the one before. So there are two graphs, whatever the length. With softmax
-// layers there are two more each time that their room is doubled: were it there from the
-// start, every segment would meet places for all tokens to come.
+// the states of the one before. So there are two graphs whatever the length, but for the
+// room of softmax layers.
 type segments struct {
 	m      Model
 	read   *model.Exec
@@ -51,7 +56,7 @@ func (m Model) segments(build func(o nn.Options, in []*graph.Node) (*graph.Node,
 // [B·T], and returns the states after them with room for capacity tokens. Each result is
 // given to see, whose it is then, with the number of tokens before it.
 func (s *segments) run(batch, capacity int, see func(before int, result *tensors.Tensor) error, inputs ...[]int32) (c *carried, err error) {
-	c = s.m.start(batch, min(s.m.segment(), capacity))
+	c = s.m.start(batch, min(roomier*s.m.segment(), capacity))
 	defer func() {
 		if err != nil {
 			_ = c.close() // the error says more
@@ -61,7 +66,7 @@ func (s *segments) run(batch, capacity int, see func(before int, result *tensors
 	for length := len(inputs[0]) / batch; c.seen < length; {
 		before, n, room := c.seen, min(s.m.segment(), length-c.seen), c.capacity
 		for room < before+n {
-			room *= 2
+			room *= roomier
 		}
 		if err := c.grow(s.longer, min(room, capacity)); err != nil {
 			return c, err

@@ -45,8 +45,9 @@ func TestSegmentsOfFamilies(t *testing.T) {
 	}
 }
 
-// tokens of a sequence, which is four segments, the last shorter.
-const tokens, inSegment = 31, 8
+// tokens of a sequence, and of a segment: the last is shorter, and room for the keys of
+// all runs out once.
+const tokens, inSegment = 31, 4
 
 func compareSegments(t *testing.T, what string, net nn.Net, store *nn.Store) {
 	t.Helper()

@@ -63,12 +63,12 @@ func MixerInSegments(e compute.Backend, x arch.Mixer, tokens, segment int, least
 		parts = append(parts, append(place(at, min(segment, tokens-at)), w.values...))
 	}
 	return timed(least, func() error {
-		room := segment
+		room := 4 * segment
 		states := empty(x, room)
 		for i, part := range parts {
 			at := i * segment
 			if x.Grows() && at == room { // as in package infer
-				for k, more := range empty(x, room) {
+				for k, more := range empty(x, 3*room) {
 					old, err := donate(e, states[k])
 					if err != nil {
 						return err
@@ -77,7 +77,7 @@ func MixerInSegments(e compute.Backend, x arch.Mixer, tokens, segment int, least
 						return err
 					}
 				}
-				room *= 2
+				room *= 4
 			}
 			given, err := donate(e, states...)
 			if err != nil {

@@ -154,3 +154,19 @@ func Known(spec string) bool {
 	name, plugin, cut := strings.Cut(spec, ":")
 	return spec == Auto || spec == "go" || name == "xla" && (!cut || plugin != "")
 }
+
+// Kind says what a spec stands for on this machine, without loading anything: "go",
+// "xla:cpu", "xla:cuda", or xla: and another plugin's name. A file whose name says nothing
+// is "xla:cpu", as is a plugin that is not found.
+func Kind(spec string) string {
+	chosen, _ := Choose(spec)
+	name, plugin, _ := strings.Cut(chosen, ":")
+	if name != "xla" {
+		return chosen
+	}
+	if m := pluginName.FindStringSubmatch(filepath.Base(plugin)); m != nil && filepath.IsAbs(plugin) {
+		return "xla:" + cmp.Or(m[1], m[3], m[4])
+	}
+	p, _ := find(plugin)
+	return "xla:" + cmp.Or(p.Name, "cpu")
+}

@@ -152,6 +152,7 @@ func (s *session) loadModels() (err error) {
 			return fmt.Errorf("training state: %w", err)
 		}
 	}
+	debug.FreeOSMemory() // what the tensors came through
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/memory"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
@@ -17,6 +19,7 @@ import (
 // planMemory estimates what each stage takes. It comes last: whether the teacher is in
 // memory depends on all stages.
 func (p *Plan) planMemory(teacher *arch.Model) {
+	p.Engine = p.planEngine()
 	files, paths := fileBytes(p.Student), p.paths()
 	if p.Conversion != nil {
 		files = p.Conversion.BytesOut
@@ -29,7 +32,7 @@ func (p *Plan) planMemory(teacher *arch.Model) {
 		}
 		o := objective(*s)
 		m := memory.Stage{
-			Student: p.student, First: p.reached(*s), Batch: s.BatchSize, Tokens: p.Recipe.Data.SeqLen,
+			Engine: memoryOf(p.Engine), Student: p.student, First: p.reached(*s), Batch: s.BatchSize, Tokens: p.Recipe.Data.SeqLen,
 			Accumulates: s.GradAccumulation > 1, Files: files, Text: text,
 			Loss: memory.Loss{
 				Align: o.Aligns(), Outputs: o.MSE+o.L2+o.Cosine > 0, Attention: o.Attention > 0,
@@ -54,6 +57,28 @@ func (p *Plan) planMemory(teacher *arch.Model) {
 			m.Layers = s.Aligned
 		}
 		s.Memory = m.Estimate()
+	}
+}
+
+// planEngine is the engine that a run of this plan will have: left to choose, one that
+// goes on stays with its own.
+func (p *Plan) planEngine() string {
+	spec := cmp.Or(p.Options.Engine, engine.Default)
+	if was := p.begunOn().Engine; spec == engine.Auto && was != "" {
+		spec = was
+	}
+	return engine.Kind(spec)
+}
+
+// memoryOf is what an engine does with memory: XLA's devices have their own, but for CPUs.
+func memoryOf(kind string) memory.Engine {
+	switch kind {
+	case "go":
+		return memory.Go
+	case "xla:cpu":
+		return memory.CPU
+	default:
+		return memory.CUDA
 	}
 }
 
@@ -92,11 +117,25 @@ func (p *Plan) PeakMemory() memory.Estimate {
 	return most
 }
 
+// memoryLine is what a dry run says of a stage's memory.
+func (p *Plan) memoryLine(m memory.Estimate) string {
+	parts := fmt.Sprintf("weights %s, optimizer %s, arrays of a step or an evaluation %s",
+		ui.FormatBytes(m.Weights), ui.FormatBytes(m.Optimizer), ui.FormatBytes(m.Work))
+	switch memoryOf(p.Engine) {
+	case memory.Go:
+		return fmt.Sprintf("memory: about %s at most on engine go; %s", ui.FormatBytes(m.Total), parts)
+	case memory.CPU:
+		return fmt.Sprintf("memory: about %s at most on engine xla:cpu; %s, XLA's compiler %s", ui.FormatBytes(m.Total), parts, ui.FormatBytes(m.Compiler))
+	default:
+		return fmt.Sprintf("memory: about %s of the device's on engine %s, by what xla:cpu keeps; %s; the host's is not planned", ui.FormatBytes(m.Total), p.Engine, parts)
+	}
+}
+
 // TooLarge says that a run will take more memory than a machine has, so many bytes; it
-// is empty if not, or if the machine does not say.
+// is empty if not, if the machine does not say, or if the run's memory is a device's.
 func (p *Plan) TooLarge(machine int64) string {
 	need := p.PeakMemory().Total
-	if machine <= 0 || need <= machine {
+	if machine <= 0 || need <= machine || memoryOf(p.Engine) == memory.CUDA {
 		return ""
 	}
 	return fmt.Sprintf("this run takes about %s of memory, and the machine has %s: it will be killed, or swap for ever; %s",

@@ -26,6 +26,7 @@ type Options struct {
 	Version   string // of the program, for what is written
 	Teacher   string // folder of a teacher that the recipe names on the hub; empty: the recipe's own
 	Origin    string // what that teacher is, as org/name@commit
+	Engine    string // that the run will ask for, as internal/engine takes it; empty: go
 }
 
 // Plan is what a run will do. The part that acts decides nothing.
@@ -38,6 +39,7 @@ type Plan struct {
 	Origin      string          `json:"origin,omitempty"` // of a teacher from the hub, as org/name@commit
 	Student     string          `json:"student"`          // folder that the first stage starts from
 	Conversion  *convert.Plan   `json:"conversion,omitempty"`
+	Engine      string          `json:"engine"` // that memory is planned for: go, xla:cpu, xla:cuda
 	Stages      []Stage         `json:"stages"`
 
 	student *arch.Model
@@ -55,7 +57,7 @@ type Stage struct {
 	Aligned       []int           `json:"layers,omitempty"`      // of a layerwise stage: those that it aligns
 	CacheBytes    int64           `json:"cache_bytes,omitempty"` // and what its hidden states take on the disk, at most
 	Groups        []Group         `json:"groups"`
-	Memory        memory.Estimate `json:"memory"` // on engine go
+	Memory        memory.Estimate `json:"memory"` // on [Plan].Engine
 	Set           []Trainable     `json:"-"`
 	Modules       []lora.Module   `json:"-"` // adapted ones; nil unless the stage trains lora
 }

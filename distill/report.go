@@ -179,9 +179,7 @@ func (p *Plan) Print(out io.Writer) error {
 			fmt.Fprintf(out, "the teacher's top %d logits take at most %s on the disk, in %s\n",
 				s.TeacherLogits.TopK, ui.FormatBytes(p.topBytes(s)), filepath.Join(p.Dir, cacheName))
 		}
-		m := s.Memory
-		fmt.Fprintf(out, "memory: about %s at most on engine go; weights %s, optimizer %s, arrays of a step or an evaluation %s\n",
-			ui.FormatBytes(m.Total), ui.FormatBytes(m.Weights), ui.FormatBytes(m.Optimizer), ui.FormatBytes(m.Work))
+		fmt.Fprintln(out, p.memoryLine(s.Memory))
 		if err := s.table().Write(out); err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 				return err
 			}
 			o.Teacher, o.Origin = dir, ref.String()
-			o.Version = buildVersion().Version
+			o.Version, o.Engine = buildVersion().Version, engineName
 			plan, err := distill.NewPlan(r, o)
 			if err != nil {
 				return invalid(err)

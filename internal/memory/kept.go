@@ -38,6 +38,22 @@ var keptByMixer = map[string]mixerArrays{
 	"rwkv7":               {106, 19},
 }
 
+// keyOf is a mixer's key in the tables.
+func keyOf(x arch.Mixer) string {
+	if x.Name == "gated-delta" && x.Text("decay") == "channel" {
+		return "gated-delta channel"
+	}
+	return x.Name
+}
+
+// blockOf is how many queries go through a window at a time.
+func blockOf(x arch.Mixer, headDim, window int) int {
+	if x.Name == arch.Softmax {
+		return min(256, max(16, window))
+	}
+	return min(64, max(16, headDim, window))
+}
+
 // kept is what a layer keeps for the backward pass, in bytes of arrays.
 type kept struct {
 	hidden, ffn, width   float64 // an array of hidden states, of the MLP, of all heads
@@ -47,11 +63,7 @@ type kept struct {
 // keptOf is what layer i keeps of so many rows of tokens.
 func keptOf(m *arch.Model, i, rows, tokens int) kept {
 	layer, x := m.At(i), m.Mixers[i]
-	per := keptByMixer[x.Name]
-	if x.Name == "gated-delta" && x.Text("decay") == "channel" {
-		per = keptByMixer["gated-delta channel"]
-	}
-	times := 1.0
+	per, times := keptByMixer[keyOf(x)], 1.0
 	if x.Name == "mom" {
 		times = float64(x.Memories())
 	}
@@ -63,11 +75,7 @@ func keptOf(m *arch.Model, i, rows, tokens int) kept {
 	k.heads = times * (per.queries*k.width + per.keys*float64(array(rows, tokens, layer.KVHeads*layer.HeadDim)))
 	switch w := x.Window(); {
 	case w > 0 && w < tokens:
-		block := min(64, max(16, layer.HeadDim, w))
-		if x.Name == arch.Softmax {
-			block = min(256, max(16, w))
-		}
-		k.nears = windowKept * float64(array(rows, tokens, layer.Heads*(w+block)))
+		k.nears = windowKept * float64(array(rows, tokens, layer.Heads*(w+blockOf(x, layer.HeadDim, w))))
 	case x.Name == arch.Softmax:
 		k.scores = scoresKept * float64(array(rows, layer.Heads, tokens, tokens))
 	}

@@ -2,16 +2,17 @@
 // loaded: arithmetic over sizes, without an engine.
 //
 // [Stage.Estimate] adds up what is there when most is: weights, the optimizer, and the
-// arrays of one step or of an evaluation. The figures of the arrays are those of engine
-// go, which runs a graph in the order in which it was built: kept.go has what each part
-// of a model keeps for the backward pass, fitted to the graphs themselves; what a process
-// takes beside that was measured.
+// arrays of one step or of an evaluation. Engine go runs a graph in the order in which it
+// was built: kept.go has what each part of a model keeps for the backward pass, fitted to
+// the graphs themselves. XLA orders a graph itself: xla.go has what it keeps, fitted to what
+// it says after compiling. What a process takes beside that was measured.
 //
 // # Limits
 //
 // Options that change a mixer's arrays, other than those in kept.go, are not seen: wider
 // feature maps, groups of states; nor what remembered logits of the teacher take. On XLA
-// the compiler decides what is there at a time, and what is trained is there twice.
+// the figures of a process are those of one plugin on two cores, and of one device: several
+// have the weights each.
 package memory
 
 import (
@@ -20,8 +21,20 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
 
+// Engine tells engines apart by what they do with memory.
+type Engine string
+
+// The engines. What XLA has on other devices is as on [CUDA]: in memory of their own.
+const (
+	Go   Engine = "go"
+	CPU  Engine = "xla:cpu"
+	CUDA Engine = "xla:cuda"
+)
+
 // Stage is what is known of a stage of training before it starts.
 type Stage struct {
+	Engine Engine // empty: go
+
 	Teacher *arch.Model // nil: nobody asks it
 	Student *arch.Model
 	Trained []int64 // elements of each trained tensor
@@ -49,27 +62,38 @@ type Loss struct {
 
 // Estimate is the largest memory of a stage, in bytes, and what it is made of.
 type Estimate struct {
-	Weights   int64 `json:"weights"`   // teacher and student
-	Optimizer int64 `json:"optimizer"` // moments, and sums of gradients
-	Work      int64 `json:"work"`      // arrays of a step or of an evaluation, whichever has more
-	Mapped    int64 `json:"mapped"`    // parts of files, which the system can take back
-	Heap      int64 `json:"heap"`      // what a run is held to by Go's memory limit
-	Total     int64 `json:"total"`     // the largest resident memory
+	Weights   int64 `json:"weights"`            // teacher and student
+	Optimizer int64 `json:"optimizer"`          // moments, and sums of gradients
+	Work      int64 `json:"work"`               // arrays of a step or of an evaluation, whichever has more
+	Mapped    int64 `json:"mapped"`             // parts of files, which the system can take back
+	Compiler  int64 `json:"compiler,omitempty"` // XLA's, for the graphs
+	Heap      int64 `json:"heap"`               // Go's, to which a run is held by Go's memory limit; on engine go with the arrays
+	Total     int64 `json:"total"`              // the largest resident memory; on CUDA what lies on the device
 }
 
 // Estimate is what the stage takes when it takes most.
 func (s Stage) Estimate() Estimate {
+	if s.Engine != "" && s.Engine != Go {
+		return s.xla()
+	}
 	var e Estimate
 	if s.Layers != nil {
 		e = s.layerwise()
 	} else {
 		e = s.joint()
 	}
+	evaluates := false
 	if s.Eval > 0 {
-		e = e.or(s.evaluation(e))
+		x := s.evaluation(e)
+		evaluates = x.used() > e.used()
+		e = e.or(x)
 	}
 	e.Mapped = s.mapped()
-	e.Heap = int64(headroom * float64(e.used()+started+int64(s.Student.Layers)*graphOfLayer+textHeld*min(s.Text, textInMemory)))
+	room := headroom
+	if evaluates {
+		room = headroomOfEval
+	}
+	e.Heap = int64(room * float64(e.used()+started+int64(s.Student.Layers)*graphOfLayer+textHeld*min(s.Text, textInMemory)))
 	e.Total = e.Heap + e.Mapped + program
 	return e
 }
@@ -87,7 +111,10 @@ const (
 // headroom is what the heap has above what is in use: buffers that wait to serve again,
 // and what is not yet collected. A run is held to it, see [Estimate].Heap. Without that
 // Go's collector lets the heap grow to twice what is in use.
-const headroom = 1.3
+const (
+	headroom       = 1.3
+	headroomOfEval = 1.2 // whose arrays are few and large
+)
 
 // joint has the whole models and the optimizer in memory.
 func (s Stage) joint() Estimate {
@@ -103,7 +130,7 @@ func (s Stage) evaluation(during Estimate) Estimate {
 	if s.Layers != nil {
 		e.Optimizer = 0
 	}
-	logits := array(s.Eval, s.Tokens, s.Student.Vocab)
+	logits := fp32(s.Eval, s.Tokens, s.Student.Vocab) // what is touched of their buckets
 	layer := int64(0)
 	for i := range s.Student.Layers {
 		layer = max(layer, s.passing(s.Student, i, s.Eval), s.passing(s.Teacher, i, s.Eval))
@@ -118,22 +145,25 @@ func (s Stage) layerwise() Estimate {
 	var most Estimate
 	states := 2 * array(s.Batch, s.Tokens, s.Student.Hidden+s.Student.Queries())
 	for _, i := range s.Layers {
-		var block, mixer int64
-		var trained []int64
-		for _, w := range s.Teacher.LayerWeights(i) {
-			block += 4 * elements(w.Shape)
-		}
-		for _, w := range s.Student.LayerWeights(i) {
-			if w.Group == "mixer" || w.Group == "attention" {
-				mixer += 4 * elements(w.Shape)
-				trained = append(trained, elements(w.Shape)) // at most
-			}
-		}
+		block := 4 * elementsOf(s.Teacher.LayerWeights(i))
+		mixer, trained := s.mixerOf(i)
 		step := s.aligned(i)
 		most = most.or(Estimate{Weights: block, Work: s.passing(s.Teacher, i, s.Batch) + states})
 		most = most.or(Estimate{Weights: mixer, Optimizer: s.optimizer(trained), Work: max(step, s.update(trained)) + 2*states})
 	}
 	return most
+}
+
+// mixerOf is a layer's mixer with its projections, in bytes, and the elements of what of it
+// is trained, at most.
+func (s Stage) mixerOf(i int) (bytes int64, trained []int64) {
+	for _, w := range s.Student.LayerWeights(i) {
+		if w.Group == "mixer" || w.Group == "attention" {
+			bytes += 4 * elements(w.Shape)
+			trained = append(trained, elements(w.Shape))
+		}
+	}
+	return bytes, trained
 }
 
 // models are the fp32 weights of teacher and student.
@@ -143,9 +173,7 @@ func (s Stage) models() int64 {
 		if m == nil {
 			continue
 		}
-		for _, w := range m.Weights() {
-			n += 4 * elements(w.Shape)
-		}
+		n += 4 * elementsOf(m.Weights())
 	}
 	return n
 }
@@ -209,15 +237,25 @@ func elements(shape []int) int64 {
 	return n
 }
 
-// array is the bytes of an fp32 array as engine go allocates it; a petabyte if there
-// are more, so that sums are numbers.
-func array(dims ...int) int64 {
+func elementsOf(list []arch.Weight) int64 {
+	n := int64(0)
+	for _, w := range list {
+		n += elements(w.Shape)
+	}
+	return n
+}
+
+// fp32 is the bytes of an array; a petabyte if there are more, so that sums are numbers.
+func fp32(dims ...int) int64 {
 	n := 4.0
 	for _, d := range dims {
 		n *= float64(d)
 	}
-	return bucket(int64(min(n, 1<<50)))
+	return int64(min(n, 1<<50))
 }
+
+// array is the bytes of an fp32 array as engine go allocates it.
+func array(dims ...int) int64 { return bucket(fp32(dims...)) }
 
 // bucket is what engine go allocates for an array, so that buffers serve again: the
 // next of 2ⁿ and 3·2ⁿ bytes.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -19,6 +20,9 @@ func TestMixers(t *testing.T) {
 	for _, name := range arch.Mixers() {
 		if x, ok := keptByMixer[name]; !ok || x.queries <= 0 {
 			t.Errorf("%s: what it keeps is not known", name)
+		}
+		if x, ok := xlaMixers[name]; !ok || x.queries <= 0 || x.code <= 0 {
+			t.Errorf("%s: what it keeps on XLA is not known", name)
 		}
 	}
 }
@@ -55,29 +59,50 @@ func stage(t *testing.T, mixer string) Stage {
 
 // What makes a stage larger makes its estimate larger.
 func TestGrows(t *testing.T) {
-	base := stage(t, "hedgehog").Estimate()
-	if base.Total <= base.Heap || base.Heap <= base.used() {
+	for _, e := range []Engine{Go, CPU, CUDA} {
+		t.Run(string(e), func(t *testing.T) { testGrows(t, e) })
+	}
+}
+
+func testGrows(t *testing.T, engine Engine) {
+	t.Helper()
+	first := stage(t, "hedgehog")
+	first.Engine = engine
+	base := first.Estimate()
+	if base.Total < base.used() || base.Heap <= 0 || engine == Go && (base.Total <= base.Heap || base.Heap <= base.used()) {
 		t.Fatalf("estimate %+v does not add up", base)
 	}
 	for name, more := range map[string]func(*Stage){
 		"batch":     func(s *Stage) { s.Batch *= 2 },
 		"tokens":    func(s *Stage) { s.Tokens *= 2 },
-		"terms":     func(s *Stage) { s.Loss.Terms++ },
 		"sums":      func(s *Stage) { s.Accumulates = true },
-		"eval":      func(s *Stage) { s.Eval = 64 },
-		"text":      func(s *Stage) { s.Text = 1 << 20 },
-		"files":     func(s *Stage) { s.Files = 1 << 30 },
+		"eval":      func(s *Stage) { s.Eval = 128 },
 		"recurrent": func(s *Stage) { s.Student = model(t, "rwkv7") },
 		"softmax":   func(s *Stage) { s.Student, s.Tokens = model(t, arch.Softmax), 1024 },
 	} {
 		s := stage(t, "hedgehog")
+		s.Engine = engine
 		more(&s)
 		if got := s.Estimate(); got.Total <= base.Total {
 			t.Errorf("%s: %d, want more than the %d without", name, got.Total, base.Total)
 		}
 	}
+	for name, more := range map[string]func(*Stage){
+		"terms": func(s *Stage) { s.Loss.Terms++ },
+		"text":  func(s *Stage) { s.Text = 1 << 20 },
+		"files": func(s *Stage) { s.Files = 1 << 30 },
+	} {
+		s := stage(t, "hedgehog")
+		s.Engine = engine
+		more(&s)
+		got := s.Estimate()
+		on := map[string][]Engine{"terms": {Go}, "text": {Go, CPU}, "files": {Go, CPU}}[name]
+		if grows := got.Total > base.Total; grows != slices.Contains(on, engine) {
+			t.Errorf("%s: %d, and %d without", name, got.Total, base.Total)
+		}
+	}
 	less := stage(t, "hedgehog")
-	less.First = 3
+	less.Engine, less.First = engine, 3
 	if got := less.Estimate(); got.Total >= base.Total {
 		t.Errorf("the last layer alone: %d, want less than %d", got.Total, base.Total)
 	}
@@ -85,7 +110,34 @@ func TestGrows(t *testing.T) {
 
 // A layerwise alignment does not depend on how many layers there are.
 func TestLayerwise(t *testing.T) {
+	for _, e := range []Engine{Go, CPU} {
+		t.Run(string(e), func(t *testing.T) { testLayerwise(t, e) })
+	}
+}
+
+// On XLA all that is trained is there once more while a step runs, and arrays lie in what
+// that step gives as far as they fit.
+func TestReplaced(t *testing.T) {
+	s := stage(t, "hedgehog")
+	s.Engine = CPU
+	all := s.Estimate()
+	s.Trained, s.First = s.Trained[len(s.Trained)-1:], s.Student.Layers
+	one := s.Estimate()
+	if less := all.used() - one.used(); less < 4*4*elementsOf(s.Student.Weights()) {
+		t.Errorf("training everything takes %d more, want moments and all of it again", less)
+	}
+	work := func() []arrays { return []arrays{{2, 100}, {3, 40}} }
+	for want, trained := range map[int64][]int64{320: nil, 220: {10}, 100: {25}, 0: {10, 25}} {
+		if got := unplaced(work(), trained); got != want {
+			t.Errorf("unplaced beside %v: %d, want %d", trained, got, want)
+		}
+	}
+}
+
+func testLayerwise(t *testing.T, engine Engine) {
+	t.Helper()
 	s := stage(t, "mamba2")
+	s.Engine = engine
 	s.Loss, s.Trained = Loss{Align: true, Outputs: true, Teacher: true}, nil
 	joint := s.Estimate()
 	s.Layers = []int{0}

@@ -44,11 +44,16 @@ func (s Stage) forward() int64 {
 	if s.Loss.Teacher {
 		count++
 	}
-	part := max(1, partSize/(s.Batch*s.Student.Vocab), (s.Tokens+mostParts-1)/mostParts)
+	part := s.partTokens()
 	if part >= s.Tokens {
 		return max(n+count*s.logits(s.Tokens), s.keptByLayers()+s.teacherPassing())
 	}
 	return n + s.logits(s.Tokens) + count*s.logits(part) // the gradient of all of them
+}
+
+// partTokens is how many tokens of each row have logits at a time.
+func (s Stage) partTokens() int {
+	return max(1, partSize/(s.Batch*s.Student.Vocab), (s.Tokens+mostParts-1)/mostParts)
 }
 
 // backward is what is there when the gradient of the head's weights is taken.

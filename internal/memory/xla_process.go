@@ -1,0 +1,54 @@
+package memory
+
+// What a process has on XLA beside the arrays of a stage, measured on xla:cpu with models of
+// 2 to 16 layers. The compiler's memory is hardly given back: it serves what is compiled next.
+const (
+	pluginMapped = 352 << 20 // of the binary and the plugin, as far as they are touched
+	pluginHeap   = 64 << 20  // of the plugin before anything is compiled
+	evalCode     = 40 << 20  // to compile an evaluation
+	layerCode    = 20 << 20  // to compile a layer of a step, forward and backward
+	alignedCode  = 12 << 20  // the same of an alignment
+	passingCode  = 6 << 20   // the same of a layer that nothing goes back through
+	endsCode     = 90 << 20  // to compile embedding, head and loss
+	windowCode   = 70 << 20  // to compile windows
+	bothCode     = 40 << 20  // to compile the alignment of outputs and of attention weights
+	hostCopies   = 4         // of the largest tensor, while it is read or saved
+)
+
+// compiler is what XLA's compiler takes for the graphs of the stage.
+func (s Stage) compiler() int64 {
+	var n int64
+	var back []int // the layers that the backward pass goes through
+	switch {
+	case s.Layers != nil:
+		n, back = 2*alignedCode, s.Layers
+	case s.Loss.Align:
+		back = s.convertedLayers()
+		n = alignedCode * int64(s.Student.Layers)
+		if s.Loss.Outputs && s.Loss.Attention {
+			n += bothCode
+		}
+	default:
+		for i := s.First; i < s.Student.Layers; i++ {
+			back = append(back, i)
+		}
+		n = endsCode + passingCode*int64(s.First) + layerCode*int64(len(back))
+	}
+	most := int64(0)
+	for _, i := range back {
+		x := s.Student.Mixers[i]
+		code := xlaMixers[keyOf(x)].code << 20
+		if x.Name == "hedgehog" && x.Window() > 0 {
+			code += windowCode // those of other mixers are in their figures
+		}
+		most = max(most, code)
+	}
+	n += most
+	if m := s.Student; !s.Loss.Align && !s.trains(m.Hidden, m.KVHeads*m.HeadDim) {
+		n /= 2 // adapters: no projection has a gradient
+	}
+	if s.Eval > 0 {
+		n += evalCode
+	}
+	return n
+}

@@ -45,8 +45,11 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // Hint says how to go on.
 func (e *WriteError) Hint() string {
 	do := "make the folder writable"
-	if errors.Is(e.Err, syscall.ENOSPC) || errors.Is(e.Err, syscall.EDQUOT) {
+	switch {
+	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
 		do = "free some room, or keep fewer saves with keep: {last: 1}"
+	case errors.Is(e.Err, syscall.EFBIG):
+		do = "allow larger files (ulimit -f), or write to a file system that does"
 	}
 	if !e.Saved {
 		return do + "; nothing was saved yet, and the same command begins again (run folder " + e.Run + ")"
@@ -62,7 +65,7 @@ func (p *Plan) explain(err error) error {
 	}](err); ok {
 		return err
 	}
-	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, fs.ErrPermission} {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EIO, fs.ErrPermission} {
 		if errors.Is(err, cause) {
 			return &WriteError{p.Dir, exists(filepath.Join(p.Dir, stateFile)), err}
 		}

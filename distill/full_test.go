@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,5 +72,18 @@ func TestUnwritable(t *testing.T) {
 	_, out, err := run(t, plan(t, dir, o), 0)
 	if x, ok := errors.AsType[*distill.WriteError](err); !ok || !strings.Contains(x.Hint(), "make the folder writable") || strings.Contains(out, "stage 2-tune") {
 		t.Errorf("Run() = %v, said %q", err, out)
+	}
+}
+
+// What to do depends on what was refused.
+func TestWriteErrorHint(t *testing.T) {
+	for err, want := range map[error]string{
+		syscall.ENOSPC:   "free some room",
+		syscall.EFBIG:    "ulimit -f",
+		fs.ErrPermission: "make the folder writable",
+	} {
+		if got := (&distill.WriteError{Run: "run", Err: err}).Hint(); !strings.Contains(got, want) {
+			t.Errorf("%v: hint %q, want %q", err, got, want)
+		}
 	}
 }

@@ -88,9 +88,8 @@ func (softmax) cache(l Layer, k, v *Node) State {
 	return State{Tensors: []*Node{scan.Fill(k, l.Capacity), scan.Fill(v, l.Capacity)}}
 }
 
-// added puts fresh tokens [B, G, T, D] into a cache [B, G, S, D] that holds seen. Each
-// place fetches what it is to hold, since not every engine can update a slice at a
-// position known only at run time.
+// added puts fresh tokens [B, G, T, D] into a cache [B, G, S, D] that holds seen: each
+// place fetches the row that it is to hold, its own or a fresh one.
 func (softmax) added(cache, fresh, seen *Node) *Node {
 	g, dims := cache.Graph(), cache.Shape().Dimensions
 	heads, s, t, d := dims[0]*dims[1], dims[2], fresh.Shape().Dim(2), dims[3]

@@ -156,17 +156,22 @@ func Known(spec string) bool {
 }
 
 // Kind says what a spec stands for on this machine, without loading anything: "go",
-// "xla:cpu", "xla:cuda", or xla: and another plugin's name. A file whose name says nothing
-// is "xla:cpu", as is a plugin that is not found.
+// "xla:cpu", "xla:cuda", or xla: and another plugin's name. What says nothing, a file by its
+// name or xla alone where no plugin is found, is "xla:cpu".
 func Kind(spec string) string {
 	chosen, _ := Choose(spec)
 	name, plugin, _ := strings.Cut(chosen, ":")
-	if name != "xla" {
+	switch {
+	case name != "xla":
 		return chosen
+	case filepath.IsAbs(plugin):
+		if m := pluginName.FindStringSubmatch(filepath.Base(plugin)); m != nil {
+			return "xla:" + cmp.Or(m[1], m[3], m[4])
+		}
+		plugin = "cpu"
+	case plugin == "":
+		p, _ := find("")
+		plugin = p.Name
 	}
-	if m := pluginName.FindStringSubmatch(filepath.Base(plugin)); m != nil && filepath.IsAbs(plugin) {
-		return "xla:" + cmp.Or(m[1], m[3], m[4])
-	}
-	p, _ := find(plugin)
-	return "xla:" + cmp.Or(p.Name, "cpu")
+	return "xla:" + cmp.Or(plugin, "cpu")
 }

@@ -175,3 +175,26 @@ func write(t *testing.T, path string, data []byte) {
 		t.Fatal(err)
 	}
 }
+
+// What a spec stands for is known without a plugin that loads.
+func TestKind(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(engine.PluginPathEnv, dir)
+	for spec, want := range map[string]string{
+		"go": "go", "xla": "xla:cpu", "xla:cpu": "xla:cpu", "xla:cuda": "xla:cuda", "auto": "go",
+		"xla:/x/pjrt_c_api_rocm_plugin.so": "xla:rocm", "xla:/x/xla_cuda_plugin.so": "xla:cuda", "xla:/x/other.so": "xla:cpu",
+	} {
+		if got := engine.Kind(spec); got != want {
+			t.Errorf("Kind(%q) = %q, want %q", spec, got, want)
+		}
+	}
+	if !slices.Contains(engine.Names(), "xla") {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pjrt_c_api_cpu_plugin.so"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := engine.Kind("auto"); got != "xla:cpu" {
+		t.Errorf("Kind(auto) = %q beside a plugin", got)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/data"
+	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
@@ -237,7 +238,7 @@ func (s *session) close() error {
 		s.store.Finalize()
 	}
 	if s.backend != nil {
-		s.backend.Finalize()
+		engine.Close(s.backend)
 	}
 	for _, release := range slices.Backward(s.release) {
 		release()

@@ -140,7 +140,7 @@ func (r *doctorReport) examineEngine(name string) engineReport {
 		e.Problem, e.Hint = err.Error(), advice.Of(err)
 		return e
 	}
-	defer b.Finalize()
+	defer engine.Close(b)
 	e.Usable, e.Missing, e.Description, e.Devices = true, false, b.Description(), b.NumDevices()
 	return e
 }
@@ -185,7 +185,7 @@ func installPlugin(cmd *cobra.Command, spec string) error {
 	if err != nil {
 		return fmt.Errorf("install %s: %w", spec, err)
 	}
-	defer b.Finalize()
+	defer engine.Close(b)
 	version := p.Version
 	if version == "" {
 		version = "of no version in its name"

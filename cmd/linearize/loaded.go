@@ -40,5 +40,5 @@ func loadModel(dir, engineSpec string) (_ *loadedModel, err error) {
 // Close frees the weights and the engine; what was compiled for it goes first.
 func (m *loadedModel) Close() {
 	m.store.Finalize()
-	m.backend.Finalize()
+	engine.Close(m.backend)
 }

@@ -46,7 +46,7 @@ func (c *mergeCmd) logits(dir string, low []lora.Correction) (_ []float32, err e
 	if err != nil {
 		return nil, err
 	}
-	defer backend.Finalize()
+	defer engine.Close(backend)
 	s := infer.Streamed{Backend: backend, Model: folder.Model, Read: folder.Float32}
 	for _, x := range low {
 		s.Low = append(s.Low, infer.Low(x))

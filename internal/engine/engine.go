@@ -43,8 +43,8 @@ func Names() []string {
 	return []string{"go", "xla"}
 }
 
-// Open returns a new backend for "auto", "go", "xla", "xla:cpu", "xla:cuda" or
-// "xla:/path/of/plugin.so". The caller finalizes it.
+// Open returns a backend for "auto", "go", "xla", "xla:cpu", "xla:cuda" or
+// "xla:/path/of/plugin.so". The caller ends its use with [Close].
 func Open(spec string) (compute.Backend, error) {
 	chosen, _ := Choose(spec)
 	name, plugin, _ := strings.Cut(chosen, ":")
@@ -89,7 +89,7 @@ func openXLA(spec, plugin string) (b compute.Backend, err error) {
 			b, err = nil, &Error{spec, fmt.Sprintf("the plugin %s does not load: %v", path, r), hint}
 		}
 	}()
-	b, err = newXLA(path)
+	b, err = client(path)
 	if err != nil {
 		return nil, &Error{spec, fmt.Sprintf("the plugin %s does not load: %s", path, firstLine(err)), hint}
 	}

@@ -10,7 +10,24 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 )
+
+// A client of XLA outlives what used it, see clients.go.
+func TestCloseXLA(t *testing.T) {
+	if !strings.HasPrefix(enginetest.Name(), "xla") {
+		t.Skip("the engine of this test run is " + enginetest.Name())
+	}
+	first, err := engine.Open(enginetest.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine.Close(first)
+	again, err := engine.Open(enginetest.Name())
+	if err != nil || again != first || first.IsFinalized() {
+		t.Errorf("Open() after Close() = %v, %v, want the same, not finalized", again, err)
+	}
+}
 
 // The engine that is always there computes; the heap guard costs address space, not memory.
 func TestGo(t *testing.T) {
@@ -18,7 +35,12 @@ func TestGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Finalize()
+	defer func() {
+		engine.Close(b)
+		if !b.IsFinalized() {
+			t.Error("a closed backend is not finalized")
+		}
+	}()
 	exec := graph.MustNewExec(b, func(x *graph.Node) *graph.Node { return graph.ReduceAllSum(graph.Square(x)) })
 	defer exec.Finalize()
 	out, err := exec.Call1([]float32{1, 2, 3})

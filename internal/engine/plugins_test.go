@@ -140,7 +140,7 @@ func TestAuto(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Finalize()
+	engine.Close(b)
 	if got, why := engine.Choose("xla:cpu"); got != "xla:cpu" || why != "" {
 		t.Errorf("xla:cpu stands for %q because %q, want itself", got, why)
 	}

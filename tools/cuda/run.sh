@@ -7,7 +7,10 @@
 # ARCHIVE is build.sh's. PLUGIN is the path of XLA's plugin for CUDA, by default that of
 # PYTHON's jax (pip install "jax[cuda13]"); PYTHON, default python3, has torch too. The
 # numbers of every test are held against plain float64 Go, other people's code or the
-# engine go, whichever the test has. LIMIT is what a package may take, default 400 s.
+# engine go, whichever the test has. Tests compile and hardly compute, so each is a
+# process of its own, one for each core at a time, and has a line when it ends: its exit
+# status and seconds. LIMIT is what one may take, default
+# 400 s; ONLY, a regular expression, chooses by "distill TestKeep".
 set -uo pipefail
 [ $# -ge 1 ] || { echo "usage: tools/cuda/run.sh ARCHIVE [PLUGIN [PYTHON]]" >&2; exit 2; }
 archive=$1 python=${3:-python3}
@@ -25,27 +28,37 @@ export LINEARIZE_TEST_ENGINE=xla:$plugin
 
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 PJRT_PLUGIN_LIBRARY_PATH=$(dirname "$plugin") "$bin/linearize" doctor
-jobs=()
+
+# The longest tests have a subtest for each mixer: a job has some letters.
+jobs=$bin/jobs
 for test in "$bin"/*.test; do
     name=$(basename "$test" .test)
-    (
-        cd "$root/${name//_//}" || exit 1
-        began=$SECONDS
-        timeout "${LIMIT:-400}" "$test" -test.v ${RUN:+-test.run "$RUN"} >"$bin/$name.log" 2>&1
-        rc=$?
-        echo "$([ $rc = 0 ] && echo ok || echo "FAIL($rc)") ${name//_//} $((SECONDS - began)) s:" \
-            "$(grep -c '^ *--- PASS' "$bin/$name.log") pass, $(grep -c '^ *--- FAIL' "$bin/$name.log") fail, $(grep -c '^ *--- SKIP' "$bin/$name.log") skip"
-        exit $rc
-    ) &
-    jobs+=($!)
-done
+    for function in $(cd "$root/${name//_//}" && "$test" -test.list '^Test'); do
+        [[ "$name $function" =~ ${ONLY-} ]] || continue
+        parts=('')
+        grep -h -A14 "^func $function(" "$root/${name//_//}"/*_test.go | grep -A1 -E 'range (specs|arch.Mixers|recipes.Builtin)' | grep -q 't.Run' &&
+            parts=(/^d '/^g[^l]' /^gl /^h /^l '/^m[^o]' /^mo /^r /^s '/^[^dghlmrs]')
+        for part in "${parts[@]}"; do echo "$name ^$function\$$part"; done
+    done
+done >"$jobs"
+export bin root LIMIT
+# shellcheck disable=SC2016 # the inner shell expands
+nl -nln "$jobs" | XLA_FLAGS="$XLA_FLAGS --xla_gpu_autotune_level=0 --xla_gpu_force_compilation_parallelism=1 --xla_gpu_deterministic_ops=true" xargs -P "$(nproc)" -L 1 bash -c '
+    cd "$root/${1//_//}" && began=$(date +%s)
+    GOMAXPROCS=2 timeout "${LIMIT:-400}" "$bin/$1.test" -test.v -test.run "$2" >"$bin/$1.$0.log" 2>&1
+    echo "$1 $2 $? $(($(date +%s) - began))" | tee -a "$bin/done"'
+
 failed=0
-for job in "${jobs[@]}"; do wait "$job" || failed=1; done
-for log in "$bin"/*.log; do
-    grep -E -B8 '^ *--- FAIL|^panic|^fatal|^SIG' "$log" | head -60
-    [ -n "${OUT-}" ] && cp "$log" "$OUT/"
+for name in $(cut -d' ' -f1 "$jobs" | sort -u); do
+    count() { cat "$bin/$name".[0-9]*.log | grep -cE "^ *--- $1"; }
+    bad=$(grep "^$name " "$bin/done" | grep -vc ' 0 [0-9]*$')
+    [ "$bad" = 0 ] || failed=1
+    echo "$([ "$bad" = 0 ] && echo ok || echo "FAIL($bad)") ${name//_//}: $(count PASS) pass, $(count FAIL) fail, $(count SKIP) skip," \
+        "$(awk -v p="$name" '$1 == p { s += $4 } END { print s }' "$bin/done") s"
 done
-grep -h 'from go' "$bin"/internal_nn_train.log
+cat "$bin"/*.[0-9]*.log | grep -E -B8 '^ *--- FAIL|^panic|^fatal|^SIG' | head -80
+[ -n "${OUT-}" ] && tar -C "$bin" -czf "$OUT/logs.tar.gz" --wildcards done $(cd "$bin" && ls *.log)
+grep -h 'from go' "$bin"/internal_nn_train.*.log
 
 # After the tests, so that nothing else is on the GPU.
 (cd "$root/internal/nn/train" && timeout 200 "$bin/internal_nn_train.test" -test.run '^$' -test.bench '^BenchmarkStep$' -test.benchtime 20x | grep -E 'Benchmark|FAIL|panic')

@@ -253,7 +253,7 @@ func (w *layerwise) spent() {
 		return
 	}
 	epochs := float64((w.stage.Steps-w.from)*w.stage.BatchSize*w.stage.GradAccumulation) / float64(len(w.windows))
-	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps, %.3g epochs from the cache, %s\n",
+	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps went %.3g times through the cache, %s\n",
 		w.taught.Round(time.Millisecond), epochs, w.trained.Round(time.Millisecond))
 }
 

@@ -3,6 +3,7 @@ package recipes
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/typo"
 )
 
@@ -31,7 +33,11 @@ var builtin = Knobs{
 func Load(path string, sets ...string) (*Recipe, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read recipe: %w", err)
+		err = fmt.Errorf("read recipe: %w", err)
+		if name := strings.TrimSuffix(path, ".yaml"); errors.Is(err, fs.ErrNotExist) && slices.Contains(Builtin(), name) {
+			err = advice.On(err, fmt.Sprintf("%s is built in: `linearize recipes cp %s` makes %s.yaml, for a teacher and text of yours", name, name, name))
+		}
+		return nil, err
 	}
 	return Parse(path, data, sets...)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
@@ -30,6 +31,8 @@ const sharedData = "../../../shared/data"
 // inputs in $SHARED; those that need these begin with
 //
 //	[!shared] skip 'real data is not beside this checkout'
+//
+// Where a run of the tests is on XLA, --engine auto finds it.
 func TestScript(t *testing.T) {
 	shared, err := filepath.Abs(sharedData)
 	if err != nil {
@@ -47,6 +50,9 @@ func TestScript(t *testing.T) {
 			env.Setenv("HF_HUB_OFFLINE", "1") // a name without a folder would be asked for
 			env.Setenv("NAN", nan)
 			env.Setenv("FAMILIES", filepath.Dir(testdata.Family(t, "llama3")))
+			for _, pair := range enginetest.Environment() {
+				env.Setenv(pair[0], pair[1])
+			}
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

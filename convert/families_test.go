@@ -15,6 +15,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/nn/nntest"
+	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 	"github.com/seed-1411d8c0/linearize/internal/testdata"
 )
 
@@ -90,6 +91,31 @@ func TestWhatTheBlockDoes(t *testing.T) {
 	_, err := convert.NewPlan(testdata.Family(t, "qwen3.5-text"), filepath.Join(t.TempDir(), "out"), convert.Options{Mixer: "mamba2,gate_rank=2", Keep: "layers:0,2"})
 	if err == nil || !strings.Contains(err.Error(), "gate_rank does nothing without gate") {
 		t.Errorf("gate_rank without a gate: got error %v", err)
+	}
+}
+
+// The linear layers of a hybrid are the teacher's own: a student that keeps them has
+// nothing to align there, and rounding would be trained on.
+func TestLinearLayersOfTheTeacher(t *testing.T) {
+	teacher := testdata.Family(t, "qwen3.5-text")
+	student := convertTo(t, teacher, convert.Options{Mixer: "gla", Keep: "layers:0,2"})
+	for dir, want := range map[string][]bool{teacher: {false, false, false, false}, student: {false, true, false, true}} {
+		folder, err := pretrained.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := folder.Model
+		if err := folder.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range m.Layers {
+			if m.Converted(i) != want[i] || m.Convertible(i) != (dir == teacher && i%2 == 1) {
+				t.Errorf("%s: layer %d, %s: converted %t, convertible %t", dir, i, m.Mixers[i], m.Converted(i), m.Convertible(i))
+			}
+		}
+		if m.Linear() != (dir == student) {
+			t.Errorf("%s: linear is %t", dir, m.Linear())
+		}
 	}
 }
 

@@ -130,15 +130,15 @@ func (r request) place(m *arch.Model, o Options) ([]Layer, error) {
 	var done []string      // what is linear, and not kept
 	var free, others []int // what is left to convert, and what is not
 	for i, old := range m.Mixers {
-		if m.Converted(i) || slices.Contains(kept, i) {
+		if !m.Convertible(i) || slices.Contains(kept, i) {
 			others = append(others, i)
 		} else {
 			free = append(free, i)
 		}
 		switch mixer := r.of(i); {
-		case slices.Contains(kept, i), !m.Converted(i) && mixer.Equal(old): // as a window that the teacher has, too
+		case slices.Contains(kept, i), m.Convertible(i) && mixer.Equal(old): // as a window that the teacher has, too
 			layers = append(layers, Layer{Index: i, Mixer: old})
-		case m.Converted(i):
+		case !m.Convertible(i):
 			done = append(done, fmt.Sprintf("%d (%s)", i, old))
 		default:
 			if err := mixer.Check(m.At(i)); err != nil {

@@ -111,9 +111,11 @@ func trains(train string, m *arch.Model, w arch.Weight) bool {
 
 func rateGroup(m *arch.Model, w arch.Weight) string {
 	switch {
+	case w.Layer < 0 || !m.Converted(w.Layer):
+		return "rest"
 	case w.Group == "mixer":
 		return "new"
-	case w.Group == "attention" && m.Converted(w.Layer):
+	case w.Group == "attention":
 		return "attention"
 	}
 	return "rest"
@@ -158,7 +160,7 @@ func label(m *arch.Model, w arch.Weight) string {
 		return m.Mixers[w.Layer].Name
 	case w.Group != "attention":
 		return w.Group
-	case !m.Converted(w.Layer):
+	case m.Convertible(w.Layer):
 		return "softmax q k v o"
 	case strings.Contains(strings.TrimPrefix(w.Name, m.Attention(w.Layer)), "o_proj"):
 		return "linear o"

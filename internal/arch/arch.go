@@ -78,8 +78,8 @@ func (m *Model) At(i int) *Model {
 	return &at
 }
 
-// Native is the mixer that the teacher has in layer i: softmax, over all keys or over
-// a window of them.
+// Native is the attention that the teacher has in layer i: softmax, over all keys or over
+// a window of them. A hybrid family has none in its linear layers.
 func (m *Model) Native(i int) Mixer {
 	x := SoftmaxMixer()
 	if m.layers != nil && m.layers[i].window > 0 {
@@ -88,8 +88,12 @@ func (m *Model) Native(i int) Mixer {
 	return x
 }
 
-// Converted reports whether layer i is another than the teacher's own.
-func (m *Model) Converted(i int) bool { return !m.Mixers[i].Equal(m.Native(i)) }
+// Converted reports whether layer i is another than the teacher's own. The linear layers
+// of a hybrid family are its own, and no conversion replaces them.
+func (m *Model) Converted(i int) bool { return !m.linearLayer(i) && !m.Mixers[i].Equal(m.Native(i)) }
+
+// Convertible reports whether layer i is the teacher's attention still.
+func (m *Model) Convertible(i int) bool { return !m.linearLayer(i) && m.Mixers[i].Equal(m.Native(i)) }
 
 // Linear reports whether any layer is converted, that is, whether this is a student.
 func (m *Model) Linear() bool {

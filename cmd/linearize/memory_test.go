@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/rusage"
 	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
 
@@ -101,20 +102,14 @@ output_dir: run
 	}
 }
 
-// peakOf watches the largest resident memory of a process until that is over. What the
-// system tells of a child when it has ended counts the memory of the parent, which it
-// was a copy of for a moment.
+// peakOf watches the largest resident memory of a process until that is over.
 func peakOf(pid int) (peak int64) {
 	for {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		_, after, found := strings.Cut(string(status), "VmHWM:")
-		if err != nil || !found { // ended, and not waited for
+		now, err := rusage.Peak(pid)
+		if err != nil { // ended, and not waited for
 			return peak
 		}
-		var kilobytes int64
-		if _, err := fmt.Sscan(after, &kilobytes); err == nil {
-			peak = max(peak, kilobytes<<10)
-		}
+		peak = max(peak, now)
 		time.Sleep(5 * time.Millisecond)
 	}
 }

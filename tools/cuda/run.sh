@@ -57,7 +57,7 @@ for name in $(cut -d' ' -f1 "$jobs" | sort -u); do
         "$(awk -v p="$name" '$1 == p { s += $4 } END { print s }' "$bin/done") s"
 done
 cat "$bin"/*.[0-9]*.log | grep -E -B8 '^ *--- FAIL|^panic|^fatal|^SIG' | head -80
-[ -n "${OUT-}" ] && tar -C "$bin" -czf "$OUT/logs.tar.gz" --wildcards done $(cd "$bin" && ls *.log)
+[ -n "${OUT-}" ] && tar -C "$bin" -czf "$OUT/logs.tar.gz" done $(cd "$bin" && ls *.log)
 grep -h 'from go' "$bin"/internal_nn_train.*.log
 
 # After the tests, so that nothing else is on the GPU.

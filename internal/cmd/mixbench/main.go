@@ -15,7 +15,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -32,6 +31,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/nn/mixbench"
+	"github.com/seed-1411d8c0/linearize/internal/rusage"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
@@ -122,7 +122,7 @@ func measure(spec string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if s.Peak, err = peak(); err != nil {
+	if s.Peak, err = rusage.Peak(os.Getpid()); err != nil {
 		return err
 	}
 	return json.NewEncoder(stdout).Encode(s)
@@ -137,21 +137,6 @@ func measureMixer(e compute.Backend, s sample, least time.Duration) (mixbench.Ti
 		return mixbench.Mixer(e, x, s.Tokens, s.Backward, least)
 	}
 	return mixbench.MixerInSegments(e, x, s.Tokens, s.Segment, least)
-}
-
-// peak is the largest resident memory that this process has had.
-func peak() (int64, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0, fmt.Errorf("peak memory: %w", err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kb << 10, err
-		}
-	}
-	return 0, errors.New("peak memory: /proc/self/status has no VmHWM")
 }
 
 // child measures a case in a process of its own.

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
+	"github.com/seed-1411d8c0/linearize/internal/rusage"
 )
 
 // serve takes one step and prints it, and then one for each line that it reads, or
@@ -44,12 +45,12 @@ func serve(spec string, stdin io.Reader, stdout io.Writer) (err error) {
 	number, out := 0, json.NewEncoder(stdout)
 	step := func() error {
 		number++
-		before, began := processorTime(), time.Now()
+		before, began := rusage.ProcessorTime(), time.Now()
 		m, err := trainer.Step(number, []float64{1e-4}, x)
 		if err != nil {
 			return err
 		}
-		return out.Encode(stepped{m.Loss, m.GradNorm, time.Since(began).Seconds(), (processorTime() - before).Seconds()})
+		return out.Encode(stepped{m.Loss, m.GradNorm, time.Since(began).Seconds(), (rusage.ProcessorTime() - before).Seconds()})
 	}
 	if err := step(); err != nil {
 		return err

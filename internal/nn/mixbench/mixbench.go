@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
+	"github.com/seed-1411d8c0/linearize/internal/rusage"
 )
 
 // Layer is what a mixer is measured in: a layer of SmolLM-135M, one sequence.
@@ -84,13 +85,13 @@ func run(e compute.Backend, graph func(in []*Node) []*Node, args []any, least ti
 func timed(least time.Duration, call func() error) (t Times, err error) {
 	var spent time.Duration
 	for i := 0; i <= 1 || spent < least; i++ {
-		start, processor := time.Now(), processorTime()
+		start, processor := time.Now(), rusage.ProcessorTime()
 		if err := call(); err != nil {
 			return t, fmt.Errorf("run: %w", err)
 		}
 		if took := time.Since(start); i > 0 {
 			t.Seconds, spent = append(t.Seconds, took.Seconds()), spent+took
-			t.Processor = append(t.Processor, (processorTime() - processor).Seconds())
+			t.Processor = append(t.Processor, (rusage.ProcessorTime() - processor).Seconds())
 		}
 	}
 	return t, nil

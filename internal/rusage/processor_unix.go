@@ -1,14 +1,14 @@
 //go:build linux || darwin
 
-package main
+package rusage
 
 import (
 	"syscall"
 	"time"
 )
 
-// processorTime is what the threads of this process have used so far, system included.
-func processorTime() time.Duration {
+// ProcessorTime is what the threads of this process have used so far, system included.
+func ProcessorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0

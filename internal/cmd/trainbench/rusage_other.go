@@ -1,8 +1,0 @@
-//go:build !(linux || darwin)
-
-package main
-
-import "time"
-
-// processorTime is not known on this system.
-func processorTime() time.Duration { return 0 }

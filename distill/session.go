@@ -131,11 +131,7 @@ func (s *session) convert(ctx context.Context) error {
 }
 
 func (s *session) loadTeacher() error {
-	needed := len(s.plan.Recipe.Data.Eval) > 0 && s.plan.student.Linear()
-	for _, stage := range s.plan.Stages {
-		needed = needed || stage.Skipped == "" && objective(stage).NeedsTeacher()
-	}
-	if !needed {
+	if !s.plan.needsTeacher() {
 		return nil
 	}
 	folder, err := pretrained.Open(s.plan.Teacher)

@@ -117,8 +117,9 @@ func rateGroup(m *arch.Model, w arch.Weight) string {
 		return "new"
 	case w.Group == "attention":
 		return "attention"
+	default:
+		return "rest"
 	}
-	return "rest"
 }
 
 // groups makes the table of a stage. Origin says where a tensor's values come

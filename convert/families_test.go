@@ -24,6 +24,29 @@ import (
 // student's folder, neither a tensor nor a key of its config. The student that is
 // compared was read back and converted once more: what the first one lost, it lacks.
 func TestFamiliesKeepLogits(t *testing.T) {
+	eachFamily(t, func(t *testing.T, teacher string) {
+		t.Helper()
+		dir := teacher
+		for _, out := range []string{"student", "again"} {
+			from := dir
+			dir = filepath.Join(t.TempDir(), out)
+			plan, err := convert.NewPlan(from, dir, convert.Options{Mixer: "hedgehog", Keep: "all"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := plan.Write(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(logits(t, dir), logits(t, teacher)) {
+			t.Error("the student has other logits than the teacher")
+		}
+	})
+}
+
+// eachFamily is a subtest for each golden checkpoint of a language model alone.
+func eachFamily(t *testing.T, test func(t *testing.T, teacher string)) {
+	t.Helper()
 	t.Parallel() // most of the time goes to the disk
 	for _, name := range testdata.Families(t) {
 		if slices.Contains(towers, name) {
@@ -31,22 +54,7 @@ func TestFamiliesKeepLogits(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			teacher := testdata.Family(t, name)
-			dir := teacher
-			for _, out := range []string{"student", "again"} {
-				from := dir
-				dir = filepath.Join(t.TempDir(), out)
-				plan, err := convert.NewPlan(from, dir, convert.Options{Mixer: "hedgehog", Keep: "all"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := plan.Write(t.Context(), nil); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if !slices.Equal(logits(t, dir), logits(t, teacher)) {
-				t.Error("the student has other logits than the teacher")
-			}
+			test(t, testdata.Family(t, name))
 		})
 	}
 }
@@ -122,39 +130,32 @@ func TestLinearLayersOfTheTeacher(t *testing.T) {
 // A window over all tokens is the teacher's attention again, in every layer that hedgehog
 // can replace: with the teacher's norms, positions, scale, cap and output gate.
 func TestWindowIsTheTeachers(t *testing.T) {
-	t.Parallel()
-	for _, name := range testdata.Families(t) {
-		if slices.Contains(towers, name) {
-			continue
+	eachFamily(t, func(t *testing.T, teacher string) {
+		t.Helper()
+		r, err := convert.Inspect(teacher)
+		if err != nil {
+			t.Fatal(err)
 		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			teacher := testdata.Family(t, name)
-			r, err := convert.Inspect(teacher)
-			if err != nil {
-				t.Fatal(err)
+		var kept []string // what sees less, or is linear
+		for i, x := range r.Mixers {
+			if !x.Equal(arch.SoftmaxMixer()) {
+				kept = append(kept, strconv.Itoa(i))
 			}
-			var kept []string // what sees less, or is linear
-			for i, x := range r.Mixers {
-				if !x.Equal(arch.SoftmaxMixer()) {
-					kept = append(kept, strconv.Itoa(i))
-				}
+		}
+		if len(kept) == len(r.Mixers) {
+			t.Skip("all its layers have windows of their own")
+		}
+		o := convert.Options{Mixer: "hedgehog,window=12"}
+		if len(kept) > 0 {
+			o.Keep = "layers:" + strings.Join(kept, ",")
+		}
+		got, want := logits(t, convertTo(t, teacher, o)), logits(t, teacher)
+		for i := range want {
+			if off := math.Abs(float64(got[i] - want[i])); !(off <= 2e-5) {
+				t.Fatalf("logit %d is off by %.2g", i, off)
 			}
-			if len(kept) == len(r.Mixers) {
-				t.Skip("all its layers have windows of their own")
-			}
-			o := convert.Options{Mixer: "hedgehog,window=12"}
-			if len(kept) > 0 {
-				o.Keep = "layers:" + strings.Join(kept, ",")
-			}
-			got, want := logits(t, convertTo(t, teacher, o)), logits(t, teacher)
-			for i := range want {
-				if off := math.Abs(float64(got[i] - want[i])); !(off <= 2e-5) {
-					t.Fatalf("logit %d is off by %.2g", i, off)
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
 // towers are the golden checkpoints with more than a language model in them.

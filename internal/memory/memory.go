@@ -15,11 +15,7 @@
 // have the weights each.
 package memory
 
-import (
-	"math/bits"
-
-	"github.com/seed-1411d8c0/linearize/internal/arch"
-)
+import "github.com/seed-1411d8c0/linearize/internal/arch"
 
 // Engine tells engines apart by what they do with memory.
 type Engine string
@@ -73,30 +69,30 @@ type Estimate struct {
 
 // Estimate is what the stage takes when it takes most.
 func (s Stage) Estimate() Estimate {
-	if s.Engine != "" && s.Engine != Go {
-		return s.xla()
-	}
 	var e Estimate
 	if s.Layers != nil {
 		e = s.layerwise()
 	} else {
 		e = s.joint()
 	}
-	evaluates := false
+	room := headroom
 	if s.Eval > 0 {
-		x := s.evaluation(e)
-		evaluates = x.used() > e.used()
-		e = e.or(x)
+		if x := s.evaluation(); x.used() > e.used() {
+			e, room = x, headroomOfEval
+		}
+	}
+	host := started + int64(s.Student.Layers)*graphOfLayer + textHeld*min(s.Text, textInMemory)
+	if s.compiled() {
+		return s.beside(e, host)
 	}
 	e.Mapped = s.mapped()
-	room := headroom
-	if evaluates {
-		room = headroomOfEval
-	}
-	e.Heap = int64(room * float64(e.used()+started+int64(s.Student.Layers)*graphOfLayer+textHeld*min(s.Text, textInMemory)))
+	e.Heap = int64(room * float64(e.used()+host))
 	e.Total = e.Heap + e.Mapped + program
 	return e
 }
+
+// compiled reports whether XLA runs the stage, and not engine go.
+func (s Stage) compiled() bool { return s.Engine != "" && s.Engine != Go }
 
 // What a process has beside the arrays of a stage, measured on engine go as resident
 // memory under a low GOGC, with models of 1 and 8 layers.
@@ -119,37 +115,56 @@ const (
 // joint has the whole models and the optimizer in memory.
 func (s Stage) joint() Estimate {
 	e := Estimate{Weights: s.models(), Optimizer: s.optimizer(s.Trained)}
-	e.Work = max(s.forward(), s.backward(), s.update(s.Trained))
+	if s.compiled() {
+		e.Work = s.given() + s.xlaStep()
+	} else {
+		e.Work = max(s.forward(), s.backward(), s.update(s.Trained))
+	}
 	return e
 }
 
 // evaluation runs the student, or the teacher, over windows. In a layerwise stage both
-// are loaded for it, and what the layers had is gone.
-func (s Stage) evaluation(during Estimate) Estimate {
-	e := Estimate{Weights: s.models(), Optimizer: during.Optimizer}
-	if s.Layers != nil {
-		e.Optimizer = 0
+// are loaded for it, and what the layers had is gone. On XLA what a step has freed, many
+// smaller pieces, is hardly given back to the system by then.
+func (s Stage) evaluation() Estimate {
+	e, held := Estimate{Weights: s.models()}, int64(0)
+	if s.Layers == nil {
+		e.Optimizer = s.optimizer(s.Trained)
+		if s.compiled() {
+			held = s.given()
+		}
 	}
-	logits := fp32(s.Eval, s.Tokens, s.Student.Vocab) // what is touched of their buckets
-	layer := int64(0)
+	count := logitsOfEval
+	if s.compiled() {
+		count = xlaLogits
+	}
+	e.Work = int64(count * float64(fp32(s.Eval, s.Tokens, s.Student.Vocab))) // what is touched of their buckets
 	for i := range s.Student.Layers {
-		layer = max(layer, s.passing(s.Student, i, s.Eval), s.passing(s.Teacher, i, s.Eval))
+		e.Work = max(e.Work, s.passing(s.Student, i, s.Eval), s.passing(s.Teacher, i, s.Eval))
 	}
-	e.Work = max(int64(logitsOfEval*float64(logits)), layer)
+	e.Work += held
 	return e
 }
 
 // layerwise has a layer's weights, first the teacher's while its block runs, then the
-// student's mixer and its optimizer.
+// student's mixer and its optimizer, and beside them the layer's states: four arrays, of
+// which engine go has two while the teacher runs.
 func (s Stage) layerwise() Estimate {
 	var most Estimate
-	states := 2 * array(s.Batch, s.Tokens, s.Student.Hidden+s.Student.Queries())
+	states := s.stored(fp32(s.Batch, s.Tokens, s.Student.Hidden+s.Student.Queries()))
+	ofTeacher := 2 * states
+	if s.compiled() {
+		ofTeacher = 4 * states
+	}
 	for _, i := range s.Layers {
 		block := 4 * elementsOf(s.Teacher.LayerWeights(i))
 		mixer, trained := s.mixerOf(i)
-		step := s.aligned(i)
-		most = most.or(Estimate{Weights: block, Work: s.passing(s.Teacher, i, s.Batch) + states})
-		most = most.or(Estimate{Weights: mixer, Optimizer: s.optimizer(trained), Work: max(step, s.update(trained)) + 2*states})
+		step := max(s.aligned(i), s.update(trained))
+		if s.compiled() {
+			step = 3*mixer + unplaced(s.xlaAligned([]int{i}), trained)
+		}
+		most = most.or(Estimate{Weights: block, Work: s.passing(s.Teacher, i, s.Batch) + ofTeacher})
+		most = most.or(Estimate{Weights: mixer, Optimizer: s.optimizer(trained), Work: step + 4*states})
 	}
 	return most
 }
@@ -181,12 +196,17 @@ func (s Stage) models() int64 {
 // optimizer is two moments of each trained tensor, and the sum of its gradients where
 // steps have several micro-batches.
 func (s Stage) optimizer(trained []int64) int64 {
+	if s.Accumulates {
+		return 3 * s.gradients(trained)
+	}
+	return 2 * s.gradients(trained)
+}
+
+// gradients are an array for each trained tensor.
+func (s Stage) gradients(trained []int64) int64 {
 	n := int64(0)
 	for _, x := range trained {
-		n += 2 * bucket(4*x)
-		if s.Accumulates {
-			n += bucket(4 * x)
-		}
+		n += s.stored(4 * x)
 	}
 	return n
 }
@@ -210,12 +230,11 @@ func (s Stage) mapped() int64 {
 
 // update is when all gradients are there, and a few arrays of the largest tensor's size.
 func (s Stage) update(trained []int64) int64 {
-	n, largest := int64(0), int64(0)
+	largest := int64(0)
 	for _, x := range trained {
-		size := bucket(4 * x)
-		n, largest = n+size, max(largest, size)
+		largest = max(largest, s.stored(4*x))
 	}
-	return n + updating*largest
+	return s.gradients(trained) + updating*largest
 }
 
 // or is the one of two that takes more.
@@ -228,48 +247,3 @@ func (e Estimate) or(x Estimate) Estimate {
 
 // used is what an estimate has of arrays.
 func (e Estimate) used() int64 { return e.Weights + e.Optimizer + e.Work }
-
-func elements(shape []int) int64 {
-	n := int64(1)
-	for _, d := range shape {
-		n *= int64(d)
-	}
-	return n
-}
-
-func elementsOf(list []arch.Weight) int64 {
-	n := int64(0)
-	for _, w := range list {
-		n += elements(w.Shape)
-	}
-	return n
-}
-
-// fp32 is the bytes of an array; a petabyte if there are more, so that sums are numbers.
-func fp32(dims ...int) int64 {
-	n := 4.0
-	for _, d := range dims {
-		n *= float64(d)
-	}
-	return int64(min(n, 1<<50))
-}
-
-// array is the bytes of an fp32 array as engine go allocates it.
-func array(dims ...int) int64 { return bucket(fp32(dims...)) }
-
-// bucket is what engine go allocates for an array, so that buffers serve again: the
-// next of 2ⁿ and 3·2ⁿ bytes.
-func bucket(n int64) int64 {
-	if n < 4 {
-		return n
-	}
-	whole := int64(1) << (bits.Len64(uint64(n)) - 1)
-	switch {
-	case n == whole:
-		return n
-	case n <= whole+whole/2:
-		return whole + whole/2
-	default:
-		return 2 * whole
-	}
-}

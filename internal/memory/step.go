@@ -6,17 +6,21 @@ import "github.com/seed-1411d8c0/linearize/internal/arch"
 // is kept.
 const queryBlock = 1024
 
-// passing is what layer i of a model has at a time where nothing is kept.
+// passing is what layer i of a model has at a time where nothing is kept; on XLA
+// half of what engine go has.
 func (s Stage) passing(m *arch.Model, i, rows int) int64 {
 	if m == nil {
 		return 0
 	}
 	k := keptOf(m, i, rows, s.Tokens)
+	n := int64(max(k.mixer(hiddenKept)/2, hiddenKept*k.hidden+ffnKept*k.ffn))
 	if m.Mixers[i].Name == arch.Softmax && k.scores > 0 {
-		layer := m.At(i)
-		return int64(hiddenKept*k.hidden + k.heads + scoresPassing*float64(array(rows, layer.Heads, min(queryBlock, s.Tokens), s.Tokens)))
+		n = int64(hiddenKept*k.hidden + k.heads + scoresPassing*float64(array(rows, m.At(i).Heads, min(queryBlock, s.Tokens), s.Tokens)))
 	}
-	return int64(max(k.mixer(hiddenKept)/2, hiddenKept*k.hidden+ffnKept*k.ffn))
+	if s.compiled() {
+		return n / 2
+	}
+	return n
 }
 
 // Arrays over tokens and vocabulary that are there at a time.

@@ -58,59 +58,9 @@ func bytesOf(list []arrays) int64 {
 	return int64(n)
 }
 
-// xla is the stage on XLA, whose arrays are as large as their numbers. The inputs that a
-// step replaces are there until it is over: go-xla does not say that they may be overwritten.
-func (s Stage) xla() Estimate {
-	var e Estimate
-	if s.Layers != nil {
-		e = s.xlaLayerwise()
-	} else {
-		e = Estimate{Weights: s.models(), Optimizer: s.xlaOptimizer(s.Trained), Work: s.given() + s.xlaStep()}
-	}
-	if s.Eval > 0 {
-		e = e.or(s.xlaEvaluation(e))
-	}
-	largest := int64(0)
-	for _, w := range s.Student.Weights() {
-		largest = max(largest, 4*elements(w.Shape))
-	}
-	host := started + int64(s.Student.Layers)*graphOfLayer + textHeld*min(s.Text, textInMemory)
-	saving := hostCopies * largest
-	e.Heap = int64(headroom * float64(host+saving))
-	if s.Engine == CUDA {
-		e.Total = e.used()
-		return e
-	}
-	// A step's own arrays are given back when it is over, and what it gave is not: a save
-	// comes on top of that.
-	if s.Layers == nil {
-		saving = max(0, saving-(e.Work-s.given()))
-	}
-	e.Mapped, e.Compiler = s.mapped(), s.compiler()
-	e.Total = e.used() + int64(headroom*float64(host+saving)) + e.Mapped + e.Compiler + pluginMapped + pluginHeap
-	return e
-}
-
-// xlaOptimizer is two moments of each trained tensor, and the sum of its gradients.
-func (s Stage) xlaOptimizer(trained []int64) int64 {
-	n := int64(0)
-	for _, x := range trained {
-		n += 4 * x
-	}
-	if s.Accumulates {
-		return 3 * n
-	}
-	return 2 * n
-}
-
-// given is what a step gives: all that is trained and its optimizer, anew.
-func (s Stage) given() int64 {
-	n := s.xlaOptimizer(s.Trained)
-	for _, x := range s.Trained {
-		n += 4 * x
-	}
-	return n
-}
+// given is what a step gives: all that is trained and its optimizer, anew. What a step
+// replaces is there until it is over: go-xla does not say that it may be overwritten.
+func (s Stage) given() int64 { return s.optimizer(s.Trained) + s.gradients(s.Trained) }
 
 // trains reports whether the stage trains a tensor of so many elements at least.
 func (s Stage) trains(rows, columns int) bool {
@@ -128,7 +78,7 @@ func (s Stage) xlaStep() int64 {
 		}
 		work = append(work, s.xlaLogitsOf()...)
 	}
-	return max(unplaced(work, s.Trained), s.teacherPassing()/2)
+	return max(unplaced(work, s.Trained), s.teacherPassing())
 }
 
 // unplaced is what of arrays finds no place in what a step gives, which is empty until the
@@ -229,34 +179,4 @@ func (s Stage) xlaPair(i int) (outputs, weights []arrays) {
 		}
 	}
 	return outputs, weights
-}
-
-// xlaEvaluation runs a model over windows. What a step has freed, many smaller pieces, is
-// hardly given back to the system by then.
-func (s Stage) xlaEvaluation(during Estimate) Estimate {
-	e, held := Estimate{Weights: s.models(), Optimizer: during.Optimizer}, s.given()
-	if s.Layers != nil {
-		e.Optimizer, held = 0, 0
-	}
-	e.Work = int64(xlaLogits * float64(fp32(s.Eval, s.Tokens, s.Student.Vocab)))
-	for i := range s.Student.Layers {
-		e.Work = max(e.Work, s.passing(s.Student, i, s.Eval)/2, s.passing(s.Teacher, i, s.Eval)/2)
-	}
-	e.Work += held
-	return e
-}
-
-// xlaLayerwise has a layer's weights at a time, and its states on both sides.
-func (s Stage) xlaLayerwise() Estimate {
-	var most Estimate
-	states := 4 * fp32(s.Batch, s.Tokens, s.Student.Hidden+s.Student.Queries())
-	for _, i := range s.Layers {
-		block := 4 * elementsOf(s.Teacher.LayerWeights(i))
-		mixer, trained := s.mixerOf(i)
-		most = most.or(Estimate{Weights: block, Work: s.passing(s.Teacher, i, s.Batch)/2 + states})
-		given := 3 * mixer
-		work := unplaced(s.xlaAligned([]int{i}), trained)
-		most = most.or(Estimate{Weights: mixer, Optimizer: s.xlaOptimizer(trained), Work: given + work + states})
-	}
-	return most
 }

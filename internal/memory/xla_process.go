@@ -15,6 +15,29 @@ const (
 	hostCopies   = 4         // of the largest tensor, while it is read or saved
 )
 
+// beside completes an estimate of the arrays on XLA by what the process has beside them:
+// on the host as much as is given, what a save copies, the compiler and the plugin.
+func (s Stage) beside(e Estimate, host int64) Estimate {
+	largest := int64(0)
+	for _, w := range s.Student.Weights() {
+		largest = max(largest, 4*elements(w.Shape))
+	}
+	saving := hostCopies * largest
+	e.Heap = int64(headroom * float64(host+saving))
+	if s.Engine == CUDA {
+		e.Total = e.used()
+		return e
+	}
+	// A step's own arrays are given back when it is over, and what it gave is not: a save
+	// comes on top of that.
+	if s.Layers == nil {
+		saving = max(0, saving-(e.Work-s.given()))
+	}
+	e.Mapped, e.Compiler = s.mapped(), s.compiler()
+	e.Total = e.used() + int64(headroom*float64(host+saving)) + e.Mapped + e.Compiler + pluginMapped + pluginHeap
+	return e
+}
+
 // compiler is what XLA's compiler takes for the graphs of the stage.
 func (s Stage) compiler() int64 {
 	var n int64

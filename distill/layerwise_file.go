@@ -93,22 +93,13 @@ type layerFile struct {
 	own  []string // and in the model of the one layer
 }
 
+// write replaces the file by one of so many steps.
 func (f layerFile) write(step int, values masters, t *train.Trainer, c *curve) error {
 	var sources []checkpoints.Source
-	add := func(name string, shape []int, data func() ([]float32, error)) {
-		sources = append(sources, checkpoints.Source{Name: name, DType: checkpoints.F32, Shape: shape, Data: func() ([]byte, error) {
-			values, err := data()
-			if err != nil {
-				return nil, err
-			}
-			return checkpoints.EncodeFloat32(values, checkpoints.F32)
-		}})
-	}
+	m := momentsOf(t)
 	for i, own := range f.own {
-		shape := values.Dimensions(own)
-		add(paramPrefix+f.full[i], shape, func() ([]float32, error) { return values.Float32(own) })
-		add(firstPrefix+f.full[i], shape, func() ([]float32, error) { first, _, err := t.Moments(i); return first, err })
-		add(secondPrefix+f.full[i], shape, func() ([]float32, error) { _, second, err := t.Moments(i); return second, err })
+		sources = append(sources, master(paramPrefix+f.full[i], own, values))
+		sources = append(sources, m.sources(i, f.full[i], values.Dimensions(own))...)
 	}
 	for name, column := range c.columns() {
 		data := make([]byte, 0, 8*len(column))

@@ -56,26 +56,40 @@ func momentsOf(t *train.Trainer) *moments {
 	return m
 }
 
+// sources are the two of tensor i, under a name of the file's.
+func (m *moments) sources(i int, name string, shape []int) []checkpoints.Source {
+	return []checkpoints.Source{
+		floats(firstPrefix+name, shape, func() ([]float32, error) { first, _, err := m.read(i); return first, err }),
+		floats(secondPrefix+name, shape, func() ([]float32, error) { _, second, err := m.read(i); return second, err }),
+	}
+}
+
+// master is a tensor's master, under a name of the file's.
+func master(name, tensor string, values masters) checkpoints.Source {
+	return floats(name, values.Dimensions(tensor), func() ([]float32, error) { return values.Float32(tensor) })
+}
+
+// floats is an fp32 tensor to write, whose values are asked for when it is its turn: one
+// at a time is in memory.
+func floats(name string, shape []int, data func() ([]float32, error)) checkpoints.Source {
+	return checkpoints.Source{Name: name, DType: checkpoints.F32, Shape: shape, Data: func() ([]byte, error) {
+		values, err := data()
+		if err != nil {
+			return nil, err
+		}
+		return checkpoints.EncodeFloat32(values, checkpoints.F32)
+	}}
+}
+
 // writeState writes the state of a place; m is nil where a stage begins.
 func writeState(run string, at place, touched []string, values masters, m *moments) error {
 	var sources []checkpoints.Source
-	add := func(name string, shape []int, data func() ([]float32, error)) {
-		sources = append(sources, checkpoints.Source{Name: name, DType: checkpoints.F32, Shape: shape, Data: func() ([]byte, error) {
-			values, err := data()
-			if err != nil {
-				return nil, err
-			}
-			return checkpoints.EncodeFloat32(values, checkpoints.F32)
-		}})
-	}
 	for _, name := range touched {
-		add(paramPrefix+name, values.Dimensions(name), func() ([]float32, error) { return values.Float32(name) })
+		sources = append(sources, master(paramPrefix+name, name, values))
 	}
 	if m != nil {
 		for i, name := range m.names {
-			shape := values.Dimensions(name)
-			add(firstPrefix+name, shape, func() ([]float32, error) { first, _, err := m.read(i); return first, err })
-			add(secondPrefix+name, shape, func() ([]float32, error) { _, second, err := m.read(i); return second, err })
+			sources = append(sources, m.sources(i, name, values.Dimensions(name))...)
 		}
 	}
 	meta := map[string]string{

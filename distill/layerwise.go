@@ -135,18 +135,15 @@ func (w *layerwise) findWindows() {
 	}
 }
 
+// openCache opens the stage's cache, if the disk has room for it.
 func (w *layerwise) openCache() (err error) {
 	layout := w.stage.layout(w.plan.student, len(w.windows), w.plan.Recipe.Data.SeqLen)
 	dir := filepath.Join(w.plan.Dir, cacheName, w.stage.label())
 	if w.cache, err = hidden.Open(dir, w.key, layout); err != nil {
 		return err
 	}
-	free, known := hidden.Free(dir)
-	if w.env.Free != nil {
-		free, known = w.env.Free(dir), true
-	}
-	if held := hidden.Held(dir); known && free+held < layout.Bytes() {
-		return &hidden.SpaceError{Dir: dir, Want: layout.Bytes(), Free: free + held}
+	if room, known := w.room(dir, hidden.Held(dir)); known && room < layout.Bytes() {
+		return &hidden.SpaceError{Dir: dir, Want: layout.Bytes(), Free: room}
 	}
 	fmt.Fprintf(w.env.Out, "hidden states of %d windows, %s each: %s in %s\n", layout.Rows, layout.DType, ui.FormatBytes(layout.Bytes()), dir)
 	return nil
@@ -269,6 +266,7 @@ func (w *layerwise) free() {
 	debug.FreeOSMemory()
 }
 
+// close frees and closes what [layerwise.open] and the layers have opened.
 func (w *layerwise) close() error {
 	var errs []error
 	w.free()

@@ -3,7 +3,6 @@ package distill
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -142,12 +141,11 @@ func (p *Plan) TooLarge(machine int64) string {
 		ui.FormatBytes(need), ui.FormatBytes(machine), "smaller batch_size or seq_len, execution: layerwise, or train: lora take less")
 }
 
+// textBytes is the size of the files of a recipe's key.
 func textBytes(sources []recipes.Source) int64 {
 	n := int64(0)
 	for _, s := range sources {
-		if info, err := os.Stat(s.Path); err == nil {
-			n += info.Size()
-		}
+		n += fileSize(s.Path)
 	}
 	return n
 }
@@ -157,9 +155,7 @@ func fileBytes(dir string) int64 {
 	files, _ := filepath.Glob(filepath.Join(dir, "*.safetensors")) // the pattern is well formed
 	n := int64(0)
 	for _, path := range files {
-		if info, err := os.Stat(path); err == nil {
-			n += info.Size()
-		}
+		n += fileSize(path)
 	}
 	return n
 }

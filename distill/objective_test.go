@@ -3,12 +3,15 @@ package distill_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
+	"github.com/seed-1411d8c0/linearize/internal/toplogits"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -87,6 +90,19 @@ func TestTeacherLogits(t *testing.T) {
 		if a, b := e.Parts["kl"], few[i].Parts["kl"]; !(b <= a*(1+1e-5)) {
 			t.Errorf("step %d: KL of 20 tokens and the rest is %g, want at most that of all, %g", e.Step, b, a)
 		}
+	}
+}
+
+// A file of logits that the disk has no room for is refused before the teacher runs.
+func TestTeacherLogitsSpace(t *testing.T) {
+	dir := workshop(t, knobs)
+	stages := `stages=[{name: teach, kind: distill, train: all, steps: 6, teacher_logits: {top_k: 5}}]`
+	p := plan(t, dir, distill.Options{Run: filepath.Join(dir, "run")}, stages, "data.eval=[]")
+	env := distill.Env{Engine: enginetest.Name(), Out: io.Discard, Clock: time.Now, NoPlots: true, Free: func(string) int64 { return 1000 }}
+	_, err := p.Run(t.Context(), env)
+	space, ok := errors.AsType[*toplogits.SpaceError](err)
+	if want := int64(52 + 12*(12*(8*5+4)+4)); !ok || space.Want != want || space.Free != 1000 || !strings.Contains(space.Hint(), "top_k") {
+		t.Errorf("Run() is %v, want a *SpaceError for %d bytes", err, want)
 	}
 }
 

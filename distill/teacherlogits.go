@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/seed-1411d8c0/linearize/internal/data"
-	"github.com/seed-1411d8c0/linearize/internal/hidden"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 	"github.com/seed-1411d8c0/linearize/internal/toplogits"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
@@ -41,8 +40,8 @@ func (s *session) openTop(stage Stage, draw data.Sampler) (t *topTeacher, err er
 	t.layout = toplogits.Layout{Windows: len(t.windows), Tokens: s.plan.Recipe.Data.SeqLen, K: stage.TeacherLogits.TopK}
 	path := s.plan.topPath(stage)
 	used := min(t.layout.Windows, stage.Steps*stage.BatchSize*stage.GradAccumulation)
-	if err := s.roomFor(path, t.layout.Bytes(used)); err != nil {
-		return nil, err
+	if room, known := s.room(s.plan.Dir, fileSize(path)); known && room < t.layout.Bytes(used) {
+		return nil, &toplogits.SpaceError{Path: path, Want: t.layout.Bytes(used), Free: room}
 	}
 	key, err := s.topKey(stage)
 	if err != nil {
@@ -57,22 +56,6 @@ func (s *session) openTop(stage Stage, draw data.Sampler) (t *topTeacher, err er
 	}
 	fmt.Fprintf(s.env.Out, "the teacher's top %d logits of %d windows: %s in %s\n", t.layout.K, used, ui.FormatBytes(t.layout.Bytes(used)), path)
 	return t, nil
-}
-
-// roomFor refuses to begin what the disk cannot hold.
-func (s *session) roomFor(path string, want int64) error {
-	dir := s.plan.Dir
-	free, known := hidden.Free(dir)
-	if s.env.Free != nil {
-		free, known = s.env.Free(dir), true
-	}
-	if info, err := os.Stat(path); err == nil {
-		free += info.Size()
-	}
-	if known && free < want {
-		return &hidden.SpaceError{Dir: dir, Want: want, Free: free}
-	}
-	return nil
 }
 
 // topKey tells teachers and texts apart. A teacher's files are told by size and time:

@@ -2,7 +2,7 @@
 // token of a window of text the K highest log-probabilities, and that of all other
 // tokens together.
 //
-//   - [Select] takes them from a row of logits.
+//   - [Window.Select] takes them from a row of logits.
 //   - [Open] opens or makes a [File], with a place for each window of an epoch. Windows
 //     are written in any order and read when they are needed again.
 //
@@ -21,6 +21,7 @@ package toplogits
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -143,7 +144,7 @@ var table = crc32.MakeTable(crc32.Castagnoli)
 // Read returns a window of the epoch; ok is false where it is not there.
 func (f *File) Read(window int) (w Window, ok bool, err error) {
 	data := make([]byte, f.layout.record())
-	if _, err := f.file.ReadAt(data, f.place(window)); err == io.EOF {
+	if _, err := f.file.ReadAt(data, f.place(window)); errors.Is(err, io.EOF) {
 		return Window{}, false, nil
 	} else if err != nil {
 		return Window{}, false, fmt.Errorf("teacher logits: %w", err)
@@ -161,6 +162,21 @@ func (f *File) Write(window int, w Window) error {
 		return fmt.Errorf("teacher logits: %w", err)
 	}
 	return nil
+}
+
+// SpaceError reports a disk that a file does not fit on.
+type SpaceError struct {
+	Path       string
+	Want, Free int64 // bytes
+}
+
+func (e *SpaceError) Error() string {
+	return fmt.Sprintf("teacher logits: %s takes %d MiB, and the disk has %d MiB free", e.Path, e.Want>>20+1, e.Free>>20)
+}
+
+// Hint lists the ways out.
+func (*SpaceError) Hint() string {
+	return "make room, choose a run folder on another disk with -o, or say a smaller teacher_logits.top_k; fewer steps or a smaller batch_size take less"
 }
 
 // Close closes the file.

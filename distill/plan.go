@@ -126,7 +126,7 @@ func (p *Plan) planStages(origin map[string]string) error {
 	for i, s := range r.Stages {
 		stage := Stage{
 			Stage: s, Name: s.Name, Kind: s.Kind, Steps: s.Steps,
-			Dir:    filepath.Join("stages", fmt.Sprintf("%d-%s", i+1, s.Name)),
+			Dir:    filepath.Join(stagesName, fmt.Sprintf("%d-%s", i+1, s.Name)),
 			Tokens: int64(s.Steps) * int64(s.BatchSize) * int64(s.GradAccumulation) * int64(r.Data.SeqLen),
 		}
 		err := p.planLayers(&stage)
@@ -199,7 +199,7 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 		}
 		return origin, nil
 	}
-	p.Student = filepath.Join(p.Dir, "stages", "0-convert")
+	p.Student = filepath.Join(p.Dir, stagesName, converted)
 	s := p.Recipe.Student
 	p.Conversion, err = convert.NewPlan(paths.Teacher, p.Student, convert.Options{
 		Mixer: s.Mixer, LayerMixers: layerMixers(s), Keep: paths.Keep, Seeding: s.Seeding, Seed: p.Recipe.Seed,

@@ -2,63 +2,14 @@ package distill
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/data"
-	"github.com/seed-1411d8c0/linearize/internal/fsx"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
-
-// pidName is the file that says who is at work in a run folder. The lock is the
-// folder's; the file only names its holder.
-const pidName = "run.pid"
-
-// hold locks the run folder until the session is closed or the process ends.
-func (s *session) hold() error {
-	dir, err := os.Open(s.plan.Dir)
-	if err != nil {
-		return fmt.Errorf("run folder: %w", err)
-	}
-	_ = dir.Close() // it can be opened, and so be locked
-	for range 10 {  // [ReadStatus] holds it for a moment
-		release, ok := fsx.Hold(s.plan.Dir)
-		if ok {
-			s.release = append(s.release, release)
-			return nil
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return &refusal{fmt.Errorf("run folder %s: %s is at work in it", s.plan.Dir, holder(s.plan.Dir))}
-}
-
-// sign writes down who holds the run folder.
-func (s *session) sign() error {
-	host, _ := os.Hostname() // empty where it has none
-	path := filepath.Join(s.plan.Dir, pidName)
-	if err := fsx.WriteFile(path, fmt.Appendf(nil, "%d %s\n", os.Getpid(), host), 0o644); err != nil {
-		return fmt.Errorf("run folder %s: %w", s.plan.Dir, err)
-	}
-	s.release = append(s.release, func() { _ = os.Remove(path) }) // a stale one says nothing: the lock counts
-	return nil
-}
-
-// holder names the process that has a run folder.
-func holder(dir string) string {
-	text, err := os.ReadFile(filepath.Join(dir, pidName))
-	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-	if _, bad := strconv.Atoi(pid); err != nil || bad != nil {
-		return "another process"
-	}
-	if host == "" {
-		return "process " + pid
-	}
-	return "process " + pid + " on " + host
-}
 
 // accept compares what a save was made of with what the run has now, and says from
 // where it goes on: from the save or, where the last stage is done and has been given

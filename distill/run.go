@@ -21,6 +21,12 @@ const (
 	provenanceName = "linearize.json" // of a saved point, too
 )
 
+// Folders of a run folder: the saved points of the stages, and the last one of all.
+const (
+	stagesName = "stages"
+	finalName  = "final"
+)
+
 // Run carries the plan out and returns the folder of the final model. In a run
 // folder that holds a save of the same recipe it goes on from there; one that is
 // finished is left as it is.
@@ -28,7 +34,7 @@ const (
 // When ctx ends, Run saves and returns an [*InterruptedError]; when a loss or a
 // gradient is not a number, a [*DivergedError] and the last save stands.
 func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
-	final = filepath.Join(p.Dir, "final")
+	final = filepath.Join(p.Dir, finalName)
 	s, err := p.open(env)
 	if err != nil {
 		return "", err

@@ -10,8 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
@@ -84,19 +82,15 @@ func ReadStatus(dir string) (*Status, error) {
 	return st, err
 }
 
+// findHolder says whether a process is at work, and which.
 func (st *Status) findHolder() {
 	if release, free := fsx.Hold(st.Run); free {
 		release()
 		return
 	}
 	st.State = Running
-	text, err := os.ReadFile(filepath.Join(st.Run, pidName))
-	if err != nil {
-		return // it has only just begun
-	}
-	pid, host, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-	st.PID, _ = strconv.Atoi(pid)
-	st.Host = host
+	h := holderOf(st.Run)
+	st.PID, st.Host = h.pid, h.host
 }
 
 // read fills in what the run's files say.
@@ -131,7 +125,7 @@ func (st *Status) read() error {
 	}
 	st.place(plan, at, last.event)
 	done := saved && plan.next(at.Stage) == len(plan.Stages)
-	if done && exists(filepath.Join(st.Run, "final")) && st.State != Running {
+	if done && exists(filepath.Join(st.Run, finalName)) && st.State != Running {
 		st.State = Finished
 	}
 	return nil

@@ -35,9 +35,9 @@ func (w *layerwise) trainer(layer int) (*layerTrainer, error) {
 		return t, errors.Join(w.fill(t.norm, t.Params, layer), t.Restart())
 	}
 	t := &layerTrainer{store: nn.NewStore()}
-	t.norm = w.place(nn.NewParams(t.store, "teacher"))
+	t.norm = w.onEngine(nn.NewParams(t.store, "teacher"))
 	t.teacher = nn.Net{Model: teacher, Weights: t.norm}
-	params := w.place(nn.NewParams(t.store, "student"))
+	params := w.onEngine(nn.NewParams(t.store, "student"))
 	if err := w.fill(t.norm, params, layer); err != nil {
 		return nil, err
 	}

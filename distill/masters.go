@@ -131,7 +131,7 @@ func (s *session) loadModels() (err error) {
 	if s.params != nil {
 		return nil
 	}
-	s.params = s.place(nn.NewParams(s.store, "student"))
+	s.params = s.onEngine(nn.NewParams(s.store, "student"))
 	if err = s.params.Load(s.studentFolder, s.plan.student, nil); err != nil {
 		s.params = nil
 		return fmt.Errorf("student: %w", err)

@@ -122,6 +122,7 @@ func (s *session) checkWeights() error {
 	return nil
 }
 
+// convert writes the student that the run starts from, unless it goes on.
 func (s *session) convert(ctx context.Context) error {
 	c := s.plan.Conversion
 	if c == nil || s.at.resumed() {
@@ -130,6 +131,7 @@ func (s *session) convert(ctx context.Context) error {
 	return c.Write(ctx, nil)
 }
 
+// loadTeacher loads the teacher, if a stage or an evaluation asks it.
 func (s *session) loadTeacher() error {
 	if !s.plan.needsTeacher() {
 		return nil
@@ -139,7 +141,7 @@ func (s *session) loadTeacher() error {
 		return err
 	}
 	defer func() { _ = folder.Close() }() // read only
-	params := s.place(nn.NewParams(s.store, "teacher"))
+	params := s.onEngine(nn.NewParams(s.store, "teacher"))
 	if err := params.Load(folder, folder.Model, nil); err != nil {
 		return err
 	}
@@ -147,9 +149,9 @@ func (s *session) loadTeacher() error {
 	return nil
 }
 
-// place has tensors where the engine computes, and nowhere else; but several devices share
-// them out from the host.
-func (s *session) place(p *nn.Params) *nn.Params {
+// onEngine has tensors where the engine computes, and nowhere else; but several devices
+// share them out from the host.
+func (s *session) onEngine(p *nn.Params) *nn.Params {
 	if s.devices == nil {
 		p.On(s.backend)
 	}
@@ -205,6 +207,7 @@ func stream(names ...string) uint64 {
 	return h
 }
 
+// touch notes that training has another master of a tensor than the folder.
 func (s *session) touch(name string) {
 	if i, found := slices.BinarySearch(s.touched, name); !found {
 		s.touched = slices.Insert(s.touched, i, name)
@@ -215,6 +218,7 @@ func (s *session) untouch(names ...string) {
 	s.touched = slices.DeleteFunc(s.touched, func(n string) bool { return slices.Contains(names, n) })
 }
 
+// close closes all that is open. The locks go last: until then the folder is the run's.
 func (s *session) close() error {
 	var errs []error
 	if s.log != nil {

@@ -143,7 +143,8 @@ func Held(dir string) int64 {
 	return sum
 }
 
-// Read fills into with rows of a slot that holds a layer, in the order of rows.
+// Read returns rows of a slot that holds a layer, in the order asked for: len(rows) × tokens ×
+// the width that they were written with, as float32.
 func (c *Cache) Read(s Slot, rows []int) ([]float32, error) {
 	p := c.m.Parts[s]
 	if p == nil {

@@ -1,12 +1,9 @@
 package distill
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -160,94 +157,6 @@ func (st *Status) place(plan *Plan, at place, last Event) {
 	if st.Stage == "" {
 		st.Stage = last.Stage // before the first
 	}
-}
-
-// scanned is what scanning the metrics found beside the evaluations and the save.
-type scanned struct {
-	event Event // the last
-	bytes int64 // of whole lines
-}
-
-// scan goes through the metrics. Of the steps, which are most of them, it reads the
-// last; a line that is still being written is none, and a save beyond what the state
-// knows was not made good.
-func (st *Status) scan(known int64) (scanned, error) {
-	var found scanned
-	path := filepath.Join(st.Run, metricsName)
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return found, nil
-	}
-	if err != nil {
-		return found, err
-	}
-	defer func() { _ = file.Close() }() // read only
-	lines := bufio.NewReaderSize(file, 1<<18)
-	var line, step []byte // used again and again: runs are long
-	parse := func(line []byte) (Event, error) {
-		var e Event
-		if err := json.Unmarshal(line, &e); err != nil {
-			return e, fmt.Errorf("%s: %w", path, err)
-		}
-		found.event = e
-		return e, nil
-	}
-	for {
-		part, err := lines.ReadSlice('\n')
-		line = append(line, part...)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return found, err
-		}
-		found.bytes += int64(len(line))
-		if bytes.HasPrefix(line, []byte(`{"event":"step"`)) {
-			step, line = line, step[:0]
-			continue
-		}
-		e, err := parse(line)
-		line = line[:0]
-		if err != nil {
-			return found, err
-		}
-		switch {
-		case e.Event == "save":
-			st.Layers = 0
-			if found.bytes <= known {
-				st.Save = &e
-			}
-		case e.Event == "layer":
-			st.Layers++
-			st.TokensPerSec = e.TokensPerSec
-		case e.Event == "eval" && e.Model == "teacher":
-			st.Teacher = &e
-		case e.Event == "eval":
-			st.Student = &e
-		}
-	}
-	other := found.event
-	st.Updated = other.Time
-	if step == nil {
-		return found, nil
-	}
-	e, err := parse(step)
-	if err != nil {
-		return found, err
-	}
-	st.Loss = e.Loss
-	if other.Event != "layer" {
-		st.TokensPerSec = e.TokensPerSec
-	}
-	if other.Time.After(e.Time) {
-		found.event = other
-	} else {
-		st.Updated = e.Time
-	}
-	return found, nil
 }
 
 // readPlan reads the stages of the plan that a run was started with.

@@ -126,7 +126,7 @@ func (w *layerwise) findWindows() {
 		if len(w.windows) == w.draw.Epoch() {
 			return // the rest draws them again
 		}
-		for _, start := range w.draw.Starts(step, w.stage.BatchSize*w.stage.GradAccumulation) {
+		for _, start := range w.draw.Starts(step, w.stage.windows()) {
 			if _, seen := w.row[start]; !seen {
 				w.row[start] = len(w.windows)
 				w.windows = append(w.windows, start)
@@ -193,7 +193,7 @@ func (w *layerwise) file(layer int) layerFile {
 
 // tokens is how many are predicted in so many steps.
 func (w *layerwise) tokens(steps int) int64 {
-	return int64(steps) * int64(w.stage.BatchSize) * int64(w.stage.GradAccumulation) * int64(w.plan.Recipe.Data.SeqLen)
+	return w.plan.tokens(w.stage, steps)
 }
 
 // speed leaves out the first step, which compiles.
@@ -249,7 +249,7 @@ func (w *layerwise) spent() {
 	if w.taught == 0 {
 		return
 	}
-	epochs := float64((w.stage.Steps-w.from)*w.stage.BatchSize*w.stage.GradAccumulation) / float64(len(w.windows))
+	epochs := float64((w.stage.Steps-w.from)*w.stage.windows()) / float64(len(w.windows))
 	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps went %.3g times through the cache, %s\n",
 		w.taught.Round(time.Millisecond), epochs, w.trained.Round(time.Millisecond))
 }

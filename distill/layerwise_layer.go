@@ -127,7 +127,7 @@ func (w *layerwise) train(ctx context.Context, layer int, f layerFile, was *chec
 func (w *layerwise) step(t *layerTrainer, layer, step int) (train.Metrics, error) {
 	stage := w.asOf(step)
 	_, rates := stage.rates(step, nil)
-	starts := w.draw.Starts(step, w.stage.BatchSize*w.stage.GradAccumulation)
+	starts := w.draw.Starts(step, w.stage.windows())
 	var batches []train.Batch
 	for part := range w.stage.GradAccumulation {
 		own := starts[part*w.stage.BatchSize : (part+1)*w.stage.BatchSize]

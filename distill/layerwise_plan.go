@@ -65,7 +65,7 @@ func (p *Plan) planCache(s *Stage) {
 	if !s.layerwise() {
 		return
 	}
-	draws := s.Steps * s.BatchSize * s.GradAccumulation
+	draws := s.Steps * s.windows()
 	s.CacheBytes = s.layout(p.student, draws, p.Recipe.Data.SeqLen).Bytes()
 }
 

@@ -126,9 +126,9 @@ func (p *Plan) planStages(origin map[string]string) error {
 	for i, s := range r.Stages {
 		stage := Stage{
 			Stage: s, Name: s.Name, Kind: s.Kind, Steps: s.Steps,
-			Dir:    filepath.Join(stagesName, fmt.Sprintf("%d-%s", i+1, s.Name)),
-			Tokens: int64(s.Steps) * int64(s.BatchSize) * int64(s.GradAccumulation) * int64(r.Data.SeqLen),
+			Dir: filepath.Join(stagesName, fmt.Sprintf("%d-%s", i+1, s.Name)),
 		}
+		stage.Tokens = p.tokens(stage, s.Steps)
 		err := p.planLayers(&stage)
 		if err != nil {
 			return err
@@ -163,6 +163,14 @@ func (p *Plan) planStages(origin map[string]string) error {
 		return nothing
 	}
 	return nil
+}
+
+// windows is how many windows of text a step takes.
+func (s Stage) windows() int { return s.BatchSize * s.GradAccumulation }
+
+// tokens is how many tokens so many steps of a stage predict.
+func (p *Plan) tokens(s Stage, steps int) int64 {
+	return int64(steps) * int64(s.windows()) * int64(p.Recipe.Data.SeqLen)
 }
 
 // next is the first stage from i on that trains; there may be none.

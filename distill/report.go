@@ -111,7 +111,7 @@ func (s *session) teacherLoss() (float64, bool) {
 func (s *session) announce(i, from int) error {
 	stage := s.plan.Stages[i]
 	fmt.Fprintf(s.env.Out, "\nstage %s: %s, %d steps of %d × %d tokens", stage.label(), stage.Kind, stage.Steps,
-		stage.BatchSize*stage.GradAccumulation, s.plan.Recipe.Data.SeqLen)
+		stage.windows(), s.plan.Recipe.Data.SeqLen)
 	if from > 0 {
 		fmt.Fprintf(s.env.Out, ", from step %d", from)
 	}

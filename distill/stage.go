@@ -44,8 +44,8 @@ func (s *session) runStage(ctx context.Context, i int) (err error) {
 	return s.finish(ctx, i, stage, t, momentsOf(t))
 }
 
-// loop runs the optimizer steps of a stage: batch, step, metrics; evaluation and
-// save where they are due.
+// loop runs the optimizer steps of a stage, from the first that is left: batch, step,
+// metrics, and what is due between steps.
 func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) (err error) {
 	stage := s.plan.Stages[i]
 	draw, err := s.sampler(stage)
@@ -57,7 +57,6 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, top.close()) }()
-	perStep := int64(stage.BatchSize) * int64(stage.GradAccumulation) * int64(s.plan.Recipe.Data.SeqLen)
 	bar := s.progress(stage.label(), int64(stage.Steps))
 	defer bar.Done()
 	if err := s.evaluateSkipped(ctx, stage, from, t); err != nil {
@@ -76,11 +75,11 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) (err 
 		done := step + 1
 		e := Event{
 			Event: "step", Stage: stage.label(), Step: done, Loss: m.Loss, Parts: named(t.Parts(), m.Parts),
-			GradNorm: m.GradNorm, LearningRate: rate, Tokens: int64(done) * perStep,
+			GradNorm: m.GradNorm, LearningRate: rate, Tokens: s.plan.tokens(stage, done),
 		}
 		note := fmt.Sprintf("loss %.4f", m.Loss)
 		if spent > 0 {
-			e.TokensPerSec = float64(int64(done-from-1)*perStep) / spent.Seconds()
+			e.TokensPerSec = float64(s.plan.tokens(stage, done-from-1)) / spent.Seconds()
 			note += fmt.Sprintf(", %.0f tokens/s", e.TokensPerSec)
 		}
 		bar.Set(int64(done), note)
@@ -89,23 +88,40 @@ func (s *session) loop(ctx context.Context, i, from int, t *train.Trainer) (err 
 				return err
 			}
 		}
-		if stage.EvalEvery > 0 && done%stage.EvalEvery == 0 && done < stage.Steps {
-			if err := s.evaluate(ctx, stage.label(), done, t); err != nil && !errors.Is(err, context.Canceled) {
+		if done < stage.Steps {
+			if err := s.between(ctx, i, done, t); err != nil {
 				return err
 			}
-		}
-		stop := ctx.Err() != nil
-		if done < stage.Steps && (stop || stage.SaveEvery > 0 && done%stage.SaveEvery == 0) {
-			if err := s.save(i, done, t); err != nil {
-				return err
-			}
-		}
-		if stop && done < stage.Steps {
-			return &InterruptedError{Run: s.plan.Dir, Stage: stage.label(), At: filepath.Join(s.plan.Dir, stage.dir(done))}
 		}
 	}
 	top.report(s.env.Out)
 	return nil
+}
+
+// between does what is due between two steps of a stage: an evaluation, a save, and to
+// stop when ctx has ended. What is due after the last one is [session.finish]'s.
+func (s *session) between(ctx context.Context, i, done int, t *train.Trainer) error {
+	stage := s.plan.Stages[i]
+	if stage.EvalEvery > 0 && done%stage.EvalEvery == 0 {
+		if err := s.evaluate(ctx, stage.label(), done, t); err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+	}
+	stop := ctx.Err() != nil
+	if stop || stage.SaveEvery > 0 && done%stage.SaveEvery == 0 {
+		if err := s.save(i, done, t); err != nil {
+			return err
+		}
+	}
+	if stop {
+		return s.stopped(stage, done)
+	}
+	return nil
+}
+
+// stopped says where a stage that was saved after so many steps goes on.
+func (s *session) stopped(stage Stage, step int) error {
+	return &InterruptedError{Run: s.plan.Dir, Stage: stage.label(), At: filepath.Join(s.plan.Dir, stage.dir(step))}
 }
 
 // evaluateSkipped does the evaluation that was due at the save that a run goes on
@@ -122,7 +138,7 @@ func (s *session) evaluateSkipped(ctx context.Context, stage Stage, from int, t 
 func (s *session) step(stage Stage, step int, draw data.Sampler, top *topTeacher, t *train.Trainer) (m train.Metrics, rate float64, err error) {
 	factor, rates := stage.rates(step, s.losses(stage, step))
 	seqLen := s.plan.Recipe.Data.SeqLen
-	starts := draw.Starts(step, stage.BatchSize*stage.GradAccumulation)
+	starts := draw.Starts(step, stage.windows())
 	var batches []train.Batch
 	for part := range stage.GradAccumulation {
 		windows := starts[part*stage.BatchSize : (part+1)*stage.BatchSize]
@@ -186,11 +202,12 @@ func (s *session) finish(ctx context.Context, i int, stage Stage, t *train.Train
 		return err
 	}
 	if err := ctx.Err(); err != nil && s.plan.next(i+1) < len(s.plan.Stages) {
-		return &InterruptedError{Run: s.plan.Dir, Stage: stage.label(), At: filepath.Join(s.plan.Dir, stage.dir(stage.Steps))}
+		return s.stopped(stage, stage.Steps)
 	}
 	return nil
 }
 
+// commit records a save, and then writes the state that makes it good.
 func (s *session) commit(at place, event Event, m *moments) error {
 	if err := s.record(event); err != nil {
 		return err
@@ -219,6 +236,7 @@ func (s *session) commitState(at place, m *moments) error {
 	return nil
 }
 
+// restoreMoments gives a trainer the moments that the state has.
 func (s *session) restoreMoments(t *train.Trainer) error {
 	file, _, err := openState(s.plan.Dir)
 	if err != nil {

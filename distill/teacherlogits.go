@@ -39,7 +39,7 @@ func (s *session) openTop(stage Stage, draw data.Sampler) (t *topTeacher, err er
 	slices.Sort(t.windows)
 	t.layout = toplogits.Layout{Windows: len(t.windows), Tokens: s.plan.Recipe.Data.SeqLen, K: stage.TeacherLogits.TopK}
 	path := s.plan.topPath(stage)
-	used := min(t.layout.Windows, stage.Steps*stage.BatchSize*stage.GradAccumulation)
+	used := min(t.layout.Windows, stage.Steps*stage.windows())
 	if room, known := s.room(s.plan.Dir, fileSize(path)); known && room < t.layout.Bytes(used) {
 		return nil, &toplogits.SpaceError{Path: path, Want: t.layout.Bytes(used), Free: room}
 	}
@@ -134,6 +134,6 @@ func (p *Plan) topPath(s Stage) string {
 // topBytes is what a stage's memory takes at most: where its steps draw a window again
 // it is there once.
 func (p *Plan) topBytes(s Stage) int64 {
-	draws := s.Steps * s.BatchSize * s.GradAccumulation
+	draws := s.Steps * s.windows()
 	return toplogits.Layout{Windows: draws, Tokens: p.Recipe.Data.SeqLen, K: s.TeacherLogits.TopK}.Bytes(draws)
 }

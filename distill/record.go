@@ -16,13 +16,6 @@ const (
 	plotsName       = "plots"
 )
 
-// Pictures are drawn after an evaluation, at once or, where evaluations come fast, as soon
-// as plotPeriod has passed and drawing takes no more than one part in plotShare of a run.
-const (
-	plotPeriod = 2 * time.Second
-	plotShare  = 50
-)
-
 // sink is a copy of the metrics in another format. It can be made anew at any time, so
 // that a failure of it is told once and the run goes on.
 type sink struct {
@@ -41,7 +34,7 @@ func (s *session) openMetrics() error {
 		s.remember(e)
 	}
 	s.saves = slices.DeleteFunc(s.saves, func(e Event) bool { return !exists(filepath.Join(s.plan.Dir, filepath.FromSlash(e.Path))) })
-	s.drawn = s.env.Clock()
+	s.pictures.begin(filepath.Join(s.plan.Dir, plotsName), s.env, s.notice)
 	if s.log, err = metrics.Open(path, s.at.MetricsBytes); err != nil {
 		return err
 	}
@@ -64,7 +57,7 @@ func (s *session) openMetrics() error {
 
 // remember keeps what the tables, the pictures and the choice of saves are made of.
 func (s *session) remember(e Event) {
-	s.picture.Add(e)
+	s.pictures.Add(e)
 	e.Time = time.Time{} // so that equal runs leave equal model folders
 	switch e.Event {
 	case "eval":
@@ -93,33 +86,6 @@ func (s *session) record(e Event) error {
 		working = append(working, x)
 	}
 	s.sinks = working
-	s.drawDue()
+	s.pictures.drawDue()
 	return nil
-}
-
-// draw makes the pictures anew. They fail no run.
-func (s *session) draw() {
-	s.stale = false
-	if s.env.NoPlots {
-		return
-	}
-	began := s.env.Clock()
-	defer func() { s.drawn = s.env.Clock(); s.drawing = s.drawn.Sub(began) }()
-	if err := s.picture.Write(filepath.Join(s.plan.Dir, plotsName)); err != nil && !s.undrawn {
-		s.undrawn = true
-		s.notice("no pictures: " + err.Error())
-	}
-}
-
-// drawSome has what is new drawn, soon.
-func (s *session) drawSome() {
-	s.stale = true
-	s.drawDue()
-}
-
-// drawDue draws what was to be drawn, unless that was done just now.
-func (s *session) drawDue() {
-	if s.stale && s.env.Clock().Sub(s.drawn) >= max(plotPeriod, plotShare*s.drawing) {
-		s.draw()
-	}
 }

@@ -83,7 +83,7 @@ func (s *session) measure(ctx context.Context, name string, net nn.Net, e Event)
 	if err := s.record(e); err != nil {
 		return err
 	}
-	s.drawSome()
+	s.pictures.drawSoon()
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	if err := s.saveModel(final, last.merged(), last.Steps); err != nil {
 		return "", err
 	}
-	s.draw()
+	s.pictures.draw()
 	return final, s.summary()
 }
 

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gomlx/compute"
 
@@ -18,7 +17,6 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/metrics"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
-	"github.com/seed-1411d8c0/linearize/internal/plot"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
 
@@ -43,11 +41,8 @@ type session struct {
 	disk    onDisk        // the masters, as far as no model is loaded
 	log     *metrics.Log
 	sinks   []sink // copies of the log
-	picture plot.Run
-	drawn   time.Time     // the last time
-	drawing time.Duration // what that took
-	stale   bool          // there is something new to draw
-	undrawn bool          // pictures have failed
+
+	pictures pictures
 
 	on       machinery // what the run computes with
 	chosen   string    // why, if it was left to choose

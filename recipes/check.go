@@ -93,6 +93,7 @@ func (rp *report) choice(path, got string, choices []string) {
 	}
 }
 
+// checkStudent checks what the teacher is converted to.
 func checkStudent(s *Student, t *tree, rp *report) {
 	if s.Folder != "" {
 		for _, key := range []string{"mixer", "layer_mixers", "keep", "seeding"} {
@@ -163,6 +164,7 @@ func checkKeep(keep string, rp *report) {
 	}
 }
 
+// checkData checks the texts as far as their names tell.
 func checkData(d *Data, t *tree, rp *report) {
 	rp.integer("data.seq_len", d.SeqLen, 2)
 	if t.given("data.packing") {
@@ -215,43 +217,4 @@ func checkSource(at string, s Source, rp *report) {
 	case s.Separator != "" && !is(".txt") && !is(".txt.gz"):
 		rp.at(at+"separator", "is for .txt files: in %s every row is a document", filepath.Base(s.Path))
 	}
-}
-
-// checkKnobs checks the knobs that stand under a path; the effective ones come
-// from there or have been checked where they do stand.
-func checkKnobs(at string, k *Knobs, t *tree, rp *report) {
-	integer := func(key string, got, least int) {
-		if t.given(at + key) {
-			rp.integer(at+key, got, least)
-		}
-	}
-	number := func(key string, got float64, ok bool, want string) {
-		if t.given(at + key) {
-			rp.number(at+key, got, ok, want)
-		}
-	}
-	integer("batch_size", k.BatchSize, 1)
-	integer("grad_accumulation", k.GradAccumulation, 1)
-	number("learning_rate", k.LearningRate, k.LearningRate > 0, "> 0")
-	if t.given(at + "betas") {
-		for i, b := range k.Betas {
-			if path := fmt.Sprintf("%sbetas[%d]", at, i); t.given(path) {
-				rp.number(path, b, b >= 0 && b < 1, "in [0, 1)")
-			}
-		}
-	}
-	number("eps", k.Eps, k.Eps > 0, "> 0")
-	number("weight_decay", k.WeightDecay, k.WeightDecay >= 0, ">= 0")
-	number("clip_norm", k.ClipNorm, k.ClipNorm >= 0, ">= 0, where 0 is no clipping")
-	if t.given(at + "schedule") {
-		rp.choice(at+"schedule", k.Schedule, schedules)
-	}
-	integer("warmup_steps", k.WarmupSteps, 0)
-	integer("decay_steps", k.DecaySteps, 0)
-	integer("patience", k.Patience, 1)
-	number("factor", k.Factor, k.Factor > 0 && k.Factor < 1, "in (0, 1)")
-	number("floor", k.Floor, k.Floor >= 0 && k.Floor <= 1, "in [0, 1]")
-	integer("eval_every", k.EvalEvery, 0)
-	integer("save_every", k.SaveEvery, 0)
-	integer("log_every", k.LogEvery, 1)
 }

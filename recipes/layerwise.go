@@ -38,11 +38,7 @@ func checkExecution(at string, s *Stage, t *tree, rp *report) {
 		rp.at(at+"train", "is lora, which execution: layerwise does not have; it trains new, new+qkv or new+qkvo")
 	}
 	if s.Schedule == "plateau" {
-		path := at + "schedule"
-		if !t.given(path) {
-			path = "defaults.schedule"
-		}
-		rp.at(path, "plateau is not for execution: layerwise, where there is no whole model to evaluate before the end of the stage")
+		rp.at(t.knob(at, "schedule"), "plateau is not for execution: layerwise, where there is no whole model to evaluate before the end of the stage")
 	}
 	if t.given(at+"eval_every") && s.EvalEvery > 0 {
 		rp.at(at+"eval_every", "is not for execution: layerwise, where there is no whole model before the end of the stage")

@@ -16,18 +16,6 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/typo"
 )
 
-// builtin are the knobs of a stage when neither it nor defaults say otherwise.
-// The learning rate has none: no value suits both a feature map and a whole model.
-var builtin = Knobs{
-	BatchSize:        8,
-	GradAccumulation: 1,
-	Betas:            Betas{0.9, 0.999},
-	Eps:              1e-8,
-	ClipNorm:         1,
-	Schedule:         "cosine",
-	LogEvery:         1,
-}
-
 // Load reads a recipe file and applies the assignments of --set to it. A recipe
 // that is wrong is an [*Error].
 func Load(path string, sets ...string) (*Recipe, error) {
@@ -114,34 +102,6 @@ func (rp *report) form(e *yaml.LoadError) {
 		rp.add(at[0], at[1], "duplicate key "+strconv.Quote(strings.TrimPrefix(key, parent(key)+".")))
 	default:
 		rp.add(at[0], at[1], e.Message)
-	}
-}
-
-// fillSchedule gives schedule plateau its defaults, and takes the keys of one schedule
-// that stand in defaults from the stages of another.
-func (s *Stage) fillSchedule(at string, t *tree) {
-	if s.Schedule != "plateau" {
-		for _, x := range []struct {
-			key   string
-			clear func()
-		}{{"patience", func() { s.Patience = 0 }}, {"factor", func() { s.Factor = 0 }}} {
-			if !t.given(at + x.key) {
-				x.clear()
-			}
-		}
-	}
-	if s.Schedule != "wsd" && !t.given(at+"decay_steps") {
-		s.DecaySteps = 0
-	}
-	if s.Schedule != "plateau" {
-		return
-	}
-	given := func(key string) bool { return t.given(at+key) || t.given("defaults."+key) }
-	if !given("patience") {
-		s.Patience = 10
-	}
-	if !given("factor") {
-		s.Factor = 0.1
 	}
 }
 

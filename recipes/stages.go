@@ -12,6 +12,7 @@ import (
 
 var nameForm = regexp.MustCompile(`^[a-z0-9-]+$`)
 
+// checkStage checks a stage by itself; what stands under at, "stages[0].", is its own.
 func checkStage(at string, s *Stage, t *tree, rp *report) {
 	if s.Name == "" {
 		rp.missing(at+"name", "lower-case letters, digits and -")
@@ -42,43 +43,7 @@ func checkStage(at string, s *Stage, t *tree, rp *report) {
 	checkWindowDropout(at+"window_dropout", s, rp)
 }
 
-// checkSchedule checks the schedule's lengths against the stage's.
-func checkSchedule(at string, s *Stage, t *tree, rp *report) {
-	from := func(key string) string {
-		if t.given(at + key) {
-			return at + key
-		}
-		return "defaults." + key
-	}
-	stage := strings.TrimSuffix(at, ".")
-	decay := 0
-	if s.Schedule == "wsd" {
-		decay = s.DecaySteps
-		if decay == 0 {
-			rp.at(from("decay_steps"), "%s has schedule wsd, want decay_steps > 0", stage)
-		}
-	} else if s.DecaySteps != 0 && t.given(at+"decay_steps") {
-		rp.at(at+"decay_steps", "is for schedule wsd, and the stage's is %s", s.Schedule)
-	}
-	if s.Schedule != "plateau" {
-		for _, key := range []string{"patience", "factor"} {
-			if t.given(at + key) {
-				rp.at(at+key, "is for schedule plateau, and the stage's is %s", s.Schedule)
-			}
-		}
-	}
-	if s.Schedule == "constant" && s.Floor != 0 && t.given(at+"floor") {
-		rp.at(at+"floor", "is not for schedule constant")
-	}
-	switch {
-	case s.Steps <= 0: // reported
-	case s.WarmupSteps > s.Steps:
-		rp.at(from("warmup_steps"), "is %d, more than the %d steps of %s", s.WarmupSteps, s.Steps, stage)
-	case s.WarmupSteps+decay > s.Steps:
-		rp.at(from("decay_steps"), "is %d, and with warmup_steps %d more than the %d steps of %s", decay, s.WarmupSteps, s.Steps, stage)
-	}
-}
-
+// checkLoss checks the weights of a stage's objective, and that one is not 0.
 func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
 	sum := 0.0
 	for _, part := range lossParts {
@@ -115,6 +80,7 @@ func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
 // outputs reports whether an alignment compares outputs, of the target.
 func (l *Loss) outputs() bool { return l.MSE > 0 || l.L2 > 0 || l.Cosine > 0 }
 
+// checkRates checks the learning rates of groups against what the stage trains.
 func checkRates(at string, s *Stage, rp *report) {
 	if len(s.LearningRates) > 0 && s.Train == "lora" {
 		rp.at(at, "does not go with train: lora, whose matrices all have the stage's learning_rate")
@@ -135,6 +101,7 @@ func checkRates(at string, s *Stage, rp *report) {
 	}
 }
 
+// checkLoRA checks the numbers of low-rank updates.
 func checkLoRA(at string, s *Stage, t *tree, rp *report) {
 	switch {
 	case s.LoRA == nil && s.Train == "lora":
@@ -180,3 +147,34 @@ func checkTargets(at string, list []string, rp *report) {
 
 // moduleForm is the name of a module, with or without those that it is in.
 var moduleForm = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$`)
+
+// checkTeacherLogits checks that there is a loss that the remembered logits are for.
+func checkTeacherLogits(at string, s *Stage, rp *report) {
+	if s.TeacherLogits == nil {
+		return
+	}
+	at += "teacher_logits"
+	if s.Loss.KL == 0 && s.Loss.ReverseKL == 0 {
+		rp.at(at, "is for the kl and reverse_kl of a stage of kind distill, and this one has neither")
+		return
+	}
+	rp.integer(at+".top_k", s.TeacherLogits.TopK, 1)
+}
+
+// checkWindowDropout checks the numbers; whether the student has a window shows when it
+// is known.
+func checkWindowDropout(at string, s *Stage, rp *report) {
+	for i, p := range s.WindowDropout {
+		path := fmt.Sprintf("%s[%d]", at, i)
+		if !rp.tree.given(path) {
+			path = at // one number, without brackets
+		}
+		rp.number(path, p, p >= 0 && p <= 1, "in [0, 1]")
+	}
+	switch n := len(s.WindowDropout); {
+	case rp.tree.given(at) && n == 0:
+		rp.at(at, "is empty, want at least one number in [0, 1]")
+	case s.Steps > 0 && n > s.Steps:
+		rp.at(at, "has %d parts, more than the %d steps of the stage", n, s.Steps)
+	}
+}

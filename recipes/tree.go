@@ -118,6 +118,7 @@ func expandStudent(root *yaml.Node) {
 	}
 }
 
+// index notes where everything below a node stands.
 func (t *tree) index(path string, n *yaml.Node) {
 	t.values[path] = n
 	t.paths[[2]int{n.Line, n.Column}] = path

@@ -40,6 +40,15 @@ func (e *engineSpec) Set(s string) error {
 	return nil
 }
 
+// shardSize reads --max-shard-size.
+func shardSize(text string) (int64, error) {
+	size, err := ui.ParseBytes(text)
+	if err != nil || size == 0 {
+		return 0, usagef("--max-shard-size is %q, want a size as 5GB or 500MB", text)
+	}
+	return size, nil
+}
+
 func yesNo(b bool) string {
 	if b {
 		return "yes"

@@ -7,7 +7,6 @@ import (
 	"math"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -166,9 +165,7 @@ func (c *evalCmd) measure(cmd *cobra.Command, dir string, windows *data.Windows)
 		return eval.Result{}, err
 	}
 	defer e.Finalize()
-	stderr := cmd.ErrOrStderr()
-	total := int64(windows.Len())
-	bar := ui.NewProgress(stderr, ui.IsTerminal(stderr), "eval "+filepath.Base(dir), total, time.Now)
+	bar := newProgress(cmd.ErrOrStderr(), "eval "+filepath.Base(dir), int64(windows.Len()))
 	defer bar.Done()
 	r, err := e.Perplexity(cmd.Context(), windows, func(done, _ int) { bar.Set(int64(done), "") })
 	if err != nil && !errors.Is(err, context.Canceled) {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +56,7 @@ func inspect(cmd *cobra.Command, dir string, values bool) (*convert.Report, erro
 	var progress *ui.Progress // once it is known how much there is to read
 	report, err := convert.InspectValues(cmd.Context(), dir, func(done, total int64) {
 		if progress == nil {
-			progress = ui.NewProgress(stderr, ui.IsTerminal(stderr), "read MB", megabytes(total), time.Now)
+			progress = newProgress(stderr, "read MB", megabytes(total))
 		}
 		progress.Set(megabytes(done), "")
 	})

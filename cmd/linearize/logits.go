@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/tokenizer"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 func newLogitsCmd() *cobra.Command {
@@ -193,7 +191,7 @@ func (c *logitsCmd) compute(cmd *cobra.Command, d *infer.Decoder, ids [][]int) (
 	if c.step {
 		total = len(ids[0])
 	}
-	bar := ui.NewProgress(stderr, ui.IsTerminal(stderr), "logits", int64(total), time.Now)
+	bar := newProgress(stderr, "logits", int64(total))
 	defer bar.Done()
 	told := func(done int) error {
 		bar.Set(int64(done), "")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -62,9 +61,9 @@ type mergeCmd struct {
 }
 
 func (c *mergeCmd) run(cmd *cobra.Command, base, adapter string) error {
-	size, err := ui.ParseBytes(c.shards)
-	if err != nil || size == 0 {
-		return usagef("--max-shard-size is %q, want a size as 5GB or 500MB", c.shards)
+	size, err := shardSize(c.shards)
+	if err != nil {
+		return err
 	}
 	c.options.MaxShardSize, c.options.Version = size, buildVersion().Version
 	if base, _, err = findModel(cmd, base); err != nil {
@@ -104,12 +103,8 @@ func (c *mergeCmd) write(cmd *cobra.Command, plan *lora.Merge) (mergeReport, err
 			return report, err
 		}
 	}
-	stderr := cmd.ErrOrStderr()
-	fmt.Fprintf(stderr, "merge %s into %s: %d modules of %d tensors\n", plan.Adapter, plan.Base, len(plan.Modules), plan.Tensors)
-	bar := ui.NewProgress(stderr, ui.IsTerminal(stderr), "write MB", megabytes(plan.Bytes), time.Now)
-	err := plan.Write(cmd.Context(), func(done, _ int64) { bar.Set(megabytes(done), "") })
-	bar.Done()
-	if err != nil {
+	fmt.Fprintf(cmd.ErrOrStderr(), "merge %s into %s: %d modules of %d tensors\n", plan.Adapter, plan.Base, len(plan.Modules), plan.Tensors)
+	if err := writeBytes(cmd, plan.Bytes, plan.Write); err != nil {
 		return report, err
 	}
 	for _, m := range plan.Modules {

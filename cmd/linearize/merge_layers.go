@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,9 +31,9 @@ func (c *mergeCmd) stitch(cmd *cobra.Command, base string, parts []string) error
 	if c.noProbe || cmd.Flags().Changed("engine") {
 		return usagef("--no-probe and --engine are for an adapter: stitching runs no model")
 	}
-	size, err := ui.ParseBytes(c.shards)
-	if err != nil || size == 0 {
-		return usagef("--max-shard-size is %q, want a size as 5GB or 500MB", c.shards)
+	size, err := shardSize(c.shards)
+	if err != nil {
+		return err
 	}
 	plan, err := convert.NewStitch(base, parts, c.output, convert.StitchOptions{
 		MaxShardSize: size, Overwrite: c.options.Overwrite, Version: buildVersion().Version,
@@ -50,11 +49,7 @@ func (c *mergeCmd) stitch(cmd *cobra.Command, base string, parts []string) error
 			return err
 		}
 	}
-	stderr := cmd.ErrOrStderr()
-	bar := ui.NewProgress(stderr, ui.IsTerminal(stderr), "write MB", megabytes(plan.Bytes), time.Now)
-	err = plan.Write(cmd.Context(), func(done, _ int64) { bar.Set(megabytes(done), "") })
-	bar.Done()
-	if err != nil {
+	if err := writeBytes(cmd, plan.Bytes, plan.Write); err != nil {
 		return err
 	}
 	if c.asJSON {

@@ -78,7 +78,7 @@ func (b *downloadBar) set(done, total int64) {
 	}
 	if total := megabytes(total); total != b.total {
 		b.close()
-		b.total, b.bar = total, ui.NewProgress(b.w, ui.IsTerminal(b.w), b.label, total, time.Now)
+		b.total, b.bar = total, newProgress(b.w, b.label, total)
 	}
 	b.bar.Set(megabytes(done), "")
 }

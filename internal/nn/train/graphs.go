@@ -72,18 +72,3 @@ func (t *Trainer) gradients(student nn.Net, batch []*Node) (losses *Node, grads 
 	grads = Gradient(loss, at...)
 	return Stack(append([]*Node{loss}, parts...), 0), grads
 }
-
-func (t *Trainer) makeSums() error {
-	if t.sums != nil {
-		return nil
-	}
-	for _, x := range t.Tensors {
-		dims := t.Params.Variable(x.Name).Shape().Dimensions
-		v, err := t.zeros("/optimizer/sum/"+x.Name, dims)
-		if err != nil {
-			return err
-		}
-		t.sums = append(t.sums, v)
-	}
-	return nil
-}

@@ -75,40 +75,6 @@ func (b *Block) Close() {
 	b.store.Finalize()
 }
 
-// Restart makes the trainer ready for another layer: moments and sums are zero again. The
-// tensors are the caller's to set.
-func (t *Trainer) Restart() error {
-	for _, v := range t.state() {
-		value, err := t.zero(v.Shape().Dimensions)
-		if err == nil {
-			err = v.SetValue(value)
-		}
-		if err != nil {
-			return fmt.Errorf("optimizer state: %w", err)
-		}
-	}
-	return nil
-}
-
-// state are the variables of the optimizer.
-func (t *Trainer) state() []*model.Variable {
-	var all []*model.Variable
-	for _, m := range t.moments {
-		all = append(all, m.first, m.second)
-	}
-	return append(all, t.sums...)
-}
-
-// Release frees the values of the optimizer's state until the next [Trainer.Restart].
-func (t *Trainer) Release() error {
-	for _, v := range t.state() {
-		if err := v.Reset(); err != nil {
-			return fmt.Errorf("optimizer state: %w", err)
-		}
-	}
-	return nil
-}
-
 // States are the hidden states of a batch for the training of one layer: what the
 // teacher's [Block] was given, and what its mixer made of them.
 type States struct{ Hidden, Mixed []float32 }

@@ -124,9 +124,9 @@ func (t *Trainer) of(b Batch) graphs {
 }
 
 // Step runs one optimizer step: number is 1 for the first, for the correction of
-// the moments' bias and the masks of dropout; rates has one learning rate per group. The micro-batches
-// have one shape, and all or none of them say what counts: the loss is the mean over
-// the tokens of all of them that do.
+// the moments' bias and the masks of dropout; rates has one learning rate per group. The
+// micro-batches have one shape, and all or none of them say what counts: the loss is the
+// mean over the tokens of all of them that do.
 func (t *Trainer) Step(number int, rates []float64, batches ...Batch) (Metrics, error) {
 	control := t.control(number, rates)
 	weight, err := tokenWeight(batches)
@@ -185,14 +185,7 @@ func (t *Trainer) Close() error {
 	for _, e := range []*model.Exec{t.full.fused, t.full.accumulate, t.bare.fused, t.bare.accumulate, t.apply} {
 		e.Finalize()
 	}
-	for _, m := range t.moments {
-		for _, v := range []*model.Variable{m.first, m.second} {
-			if err := t.Store.DeleteVariable(v.Path()); err != nil {
-				return err
-			}
-		}
-	}
-	for _, v := range t.sums {
+	for _, v := range t.state() {
 		if err := t.Store.DeleteVariable(v.Path()); err != nil {
 			return err
 		}

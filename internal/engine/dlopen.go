@@ -27,10 +27,10 @@ import (
 	"unsafe"
 )
 
-// loadLibrary loads a plugin for as long as the process lives, and returns the version of
-// the interface that it offers. go-xla, which then finds it loaded, would give the
+// loadLibrary loads a plugin for as long as the process lives, and refuses one whose
+// interface go-xla does not speak. go-xla, which then finds it loaded, would give the
 // loader's message in a paragraph of its own, twice.
-func loadLibrary(path string) (api string, err error) {
+func loadLibrary(path string) error {
 	runtime.LockOSThread() // each thread has a dlerror of its own
 	defer runtime.UnlockOSThread()
 	name, symbol := C.CString(path), C.CString("GetPjrtApi")
@@ -38,18 +38,18 @@ func loadLibrary(path string) (api string, err error) {
 	defer C.free(unsafe.Pointer(symbol))
 	lib := C.dlopen(name, C.RTLD_LAZY|C.RTLD_LOCAL)
 	if lib == nil {
-		return "", errors.New(C.GoString(C.dlerror()))
+		return errors.New(C.GoString(C.dlerror()))
 	}
 	get := C.dlsym(lib, symbol)
 	if get == nil {
-		return "", errors.New(C.GoString(C.dlerror()))
+		return errors.New(C.GoString(C.dlerror()))
 	}
 	head := C.api_of(get)
 	if head == nil {
-		return "", errors.New("it offers no interface: GetPjrtApi gives none")
+		return errors.New("it offers no interface: GetPjrtApi gives none")
 	}
 	if head.major != 0 { // go-xla speaks 0.x, whose parts keep their places
-		return "", fmt.Errorf("it speaks version %d.%d of PJRT's interface, want 0.x", head.major, head.minor)
+		return fmt.Errorf("it speaks version %d.%d of PJRT's interface, want 0.x", head.major, head.minor)
 	}
-	return fmt.Sprintf("%d.%d", head.major, head.minor), nil
+	return nil
 }

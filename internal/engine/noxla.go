@@ -5,5 +5,3 @@ package engine
 import "github.com/gomlx/compute"
 
 var newXLA func(plugin string) (compute.Backend, error)
-
-func loadLibrary(string) (api string, err error) { return "", nil }

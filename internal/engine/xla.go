@@ -11,7 +11,7 @@ import (
 )
 
 var newXLA = func(plugin string) (compute.Backend, error) {
-	if _, err := loadLibrary(plugin); err != nil {
+	if err := loadLibrary(plugin); err != nil {
 		return nil, err
 	}
 	xla.EnableAutoInstall(false)

@@ -28,7 +28,7 @@ func Environment() [][2]string {
 	if Name() == engine.Default {
 		return nil
 	}
-	for _, name := range []string{"PJRT_PLUGIN_LIBRARY_PATH", "GOMLX_NO_AUTO_INSTALL", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS"} {
+	for _, name := range []string{engine.PluginPathEnv, "GOMLX_NO_AUTO_INSTALL", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS"} {
 		if value, ok := os.LookupEnv(name); ok {
 			pairs = append(pairs, [2]string{name, value})
 		}

@@ -29,17 +29,12 @@ type OnnxTensor struct {
 }
 
 // Input returns the input of a name, and whether the vector has it.
-func (v OnnxVector) Input(name string) (OnnxTensor, bool) { return named(v.Inputs, name) }
-
-// Output returns the output of a name, and whether the vector has it.
-func (v OnnxVector) Output(name string) (OnnxTensor, bool) { return named(v.Outputs, name) }
-
-func named(all []OnnxTensor, name string) (OnnxTensor, bool) {
-	i := slices.IndexFunc(all, func(t OnnxTensor) bool { return t.Name == name })
+func (v OnnxVector) Input(name string) (OnnxTensor, bool) {
+	i := slices.IndexFunc(v.Inputs, func(t OnnxTensor) bool { return t.Name == name })
 	if i < 0 {
 		return OnnxTensor{}, false
 	}
-	return all[i], true
+	return v.Inputs[i], true
 }
 
 // OnnxVectors reads all vectors of an operator, sorted by name; it skips the test

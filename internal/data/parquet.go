@@ -44,10 +44,11 @@ func readParquet(path string, in *os.File, yield func(row) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	for _, group := range file.RowGroups() {
-		if err := t.open(group); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", path, err), t.close())
+	for i, group := range file.RowGroups() {
+		if err := t.check(in, info.Size(), file.Metadata().RowGroups[i]); err != nil {
+			return fmt.Errorf("%s: row group %d: %w", path, i, err)
 		}
+		t.open(group)
 		for range group.NumRows() {
 			n++
 			x, err := t.next()
@@ -70,8 +71,8 @@ func readParquet(path string, in *os.File, yield func(row) error) (err error) {
 	return nil
 }
 
-// checkFooter sees to it that the footer's length, for which the package makes room
-// unseen, is one that the file has.
+// checkFooter sees to it that the footer, and each list in it, is no longer than the file
+// has bytes for: the package makes room for what they say.
 func checkFooter(in io.ReaderAt, size int64) error {
 	const magic = "PAR1"
 	var end [8]byte
@@ -85,8 +86,16 @@ func checkFooter(in io.ReaderAt, size int64) error {
 	if string(end[4:]) != magic {
 		return fmt.Errorf("ends with %q, want %s: it is no parquet file, or cut short", end[4:], magic)
 	}
-	if n := int64(binary.LittleEndian.Uint32(end[:4])); n > size-least {
+	n := int64(binary.LittleEndian.Uint32(end[:4]))
+	if n > size-least {
 		return fmt.Errorf("its footer has %d bytes, and the file %d", n, size)
+	}
+	footer := make([]byte, n)
+	if _, err := in.ReadAt(footer, size-int64(len(end))-n); err != nil {
+		return err
+	}
+	if _, err := skipThrift(footer, thriftStruct, 0); err != nil {
+		return broken("the footer has %w", err)
 	}
 	return nil
 }
@@ -149,15 +158,24 @@ func kindOfColumn(c *parquet.Column) string {
 	return c.Type().String()
 }
 
-func (t *table) open(group parquet.RowGroup) error {
-	chunks := group.ColumnChunks()
+// check refuses a row group whose pages cannot be what they say, before they are read.
+func (t *table) check(in io.ReaderAt, size int64, group format.RowGroup) error {
 	for _, c := range t.columns {
-		if c.leaf.Index() >= len(chunks) {
+		if c.leaf.Index() >= len(group.Columns) {
 			return fmt.Errorf("column %s is not in every row group", c.name)
 		}
-		c.pages = chunks[c.leaf.Index()].Pages()
+		if err := checkPages(in, size, &group.Columns[c.leaf.Index()].MetaData); err != nil {
+			return fmt.Errorf("column %s: %w", c.name, err)
+		}
 	}
 	return nil
+}
+
+func (t *table) open(group parquet.RowGroup) {
+	chunks := group.ColumnChunks()
+	for _, c := range t.columns {
+		c.pages = chunks[c.leaf.Index()].Pages()
+	}
 }
 
 func (t *table) close() error {

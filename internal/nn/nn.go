@@ -11,11 +11,14 @@
 // GoMLX's executors turn that into an error.
 //
 // Axes: B batch, T time, E hidden size, V vocabulary.
+//
+// # Limits
+//
+// All is computed in fp32, from fp32 weights. Ids are looked up as they are: no engine says
+// when one is not of the vocabulary, so that the caller has to.
 package nn
 
 import (
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
@@ -72,14 +75,14 @@ func (n Net) Forward(ids *Node, o Options) (logits *Node, states [][]*Node) {
 	if o.LastOnly {
 		x = Slice(x, AxisRange(), AxisElem(-1), AxisRange())
 	}
-	return n.logits(x), states
+	return n.Logits(x), states
 }
 
 // Step is [Net.Forward] for one token, ids [B, 1], whose cost does not depend on how many
 // came before.
 func (n Net) Step(ids *Node, o Options) (logits *Node, states [][]*Node) {
 	x, states := n.hidden(ids, o, mixers.Mixer.Step)
-	return n.logits(x), states
+	return n.Logits(x), states
 }
 
 // Hidden computes what [Net.Logits] makes the logits of, [B, T, E].
@@ -91,6 +94,7 @@ func (n Net) Hidden(ids *Node) *Node {
 // form is one of the forms of [mixers.Mixer].
 type form func(mixers.Mixer, mixers.Layer, *Node, mixers.State) (*Node, mixers.State)
 
+// hidden runs all blocks, each mixer in the given form, from where o starts.
 func (n Net) hidden(ids *Node, o Options, mix form) (x *Node, states [][]*Node) {
 	x = n.embed(ids, o.Start.Seen)
 	turn := n.turning(o.Start.Rotations)
@@ -126,7 +130,7 @@ func (n Net) Magnitudes(ids *Node) *Node {
 	x := n.blocks(ids, func(_ int, _, _, out *Node) {
 		sums = append(sums, ReduceAllSum(Square(out)))
 	})
-	return Stack(append(sums, ReduceAllSum(Square(n.logits(x)))), 0)
+	return Stack(append(sums, ReduceAllSum(Square(n.Logits(x)))), 0)
 }
 
 // blocks runs all blocks and shows, of each, the input and the output of its mixer
@@ -181,27 +185,6 @@ func (n Net) layer(i int, turn turning) mixers.Layer {
 func (n Net) mix(i int, h *Node, turn turning) *Node {
 	heads, _ := mixers.For(n.Model.Mixers[i].Name).Chunked(n.layer(i, turn), h, mixers.State{})
 	return heads
-}
-
-// embed looks the ids up, [B, T] to [B, T, E]; seen is the position of the first, nil: 0.
-// With seen the caller sees to it that a learned table reaches so far.
-func (n Net) embed(ids, seen *Node) *Node {
-	g, m := ids.Graph(), n.Model
-	x := Gather(n.Weights.Weight(g, m.Embedding()), InsertAxes(ConvertDType(ids, dtypes.Int32), -1))
-	if m.EmbeddingScale != 0 {
-		x = MulScalar(x, m.EmbeddingScale)
-	}
-	if m.Positions > 0 {
-		if err := m.CheckLength(ids.Shape().Dim(1)); err != nil {
-			panic(err)
-		}
-		positions := Iota(g, shapes.Make(dtypes.Int32, ids.Shape().Dim(1), 1), 0)
-		if seen != nil {
-			positions = Add(positions, seen)
-		}
-		x = Add(x, InsertAxes(Gather(n.Weights.Weight(g, m.PositionTable()), positions), 0))
-	}
-	return x
 }
 
 // norm is the norm at a site of layer i, or nothing where none stands.
@@ -261,22 +244,4 @@ func (n Net) mlp(i int, h *Node) *Node {
 	}
 	h = Mul(ops.Activation(n.Model.Act, ops.Linear(n.Weights, gate, h)), ops.Linear(n.Weights, up, h))
 	return ops.Linear(n.Weights, down, h)
-}
-
-func (n Net) logits(x *Node) *Node {
-	m := n.Model
-	x = ops.Norm(n.Weights, m.FinalNorm(), x, m.Norm, m.NormEps)
-	var y *Node
-	if m.Tied {
-		y = ops.Project(x, n.Weights.Weight(x.Graph(), m.Embedding()))
-	} else {
-		y = ops.Linear(n.Weights, m.Head(), x)
-	}
-	if m.LogitScale != 0 {
-		y = MulScalar(y, m.LogitScale)
-	}
-	if c := m.LogitSoftcap; c > 0 {
-		y = MulScalar(Tanh(DivScalar(y, c)), c)
-	}
-	return y
 }

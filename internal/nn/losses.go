@@ -32,9 +32,7 @@ func KL(teacher, student *Node, temperature float64) *Node {
 	if temperature != 1 {
 		teacher, student = MulScalar(teacher, 1/temperature), MulScalar(student, 1/temperature)
 	}
-	lp, lq := LogSoftmax(teacher, -1), LogSoftmax(student, -1)
-	kl := ReduceSum(Mul(Exp(lp), Sub(lp, lq)), -1)
-	return MulScalar(kl, temperature*temperature)
+	return Divergence(LogSoftmax(teacher, -1), LogSoftmax(student, -1), temperature)
 }
 
 // MSE is the mean of (a−b)² over all elements, a scalar; with weights the weighted
@@ -133,8 +131,11 @@ func (k Top) Of(logits *Node) *Node {
 // hidden takes a token out of a sum of exponentials.
 const hidden = -1e9
 
-// Divergence is Σ p·(log p − log q) over the last axis, of logarithms, times
-// temperature², as in [KL].
+// Divergence is Σ p·(log p − log q) over the last axis, in nats, of the logarithms of p
+// and q, times temperature², as in [KL].
+//
+//	p, q  [..., N]
+//	out   [...]
 func Divergence(p, q *Node, temperature float64) *Node {
 	return MulScalar(ReduceSum(Mul(Exp(p), Sub(p, q)), -1), temperature*temperature)
 }

@@ -17,7 +17,7 @@ import (
 
 // Sink is a copy of the log in another format.
 type Sink interface {
-	Write(e Event) error
+	Write(e Event) error // appends an event
 	Close() error
 }
 
@@ -74,6 +74,7 @@ func CSV(path string, rows func() ([]Event, error)) (Sink, error) {
 	return c, nil
 }
 
+// remake writes all rows anew, under a header with the columns that they need.
 func (c *csvFile) remake() error {
 	events, err := c.rows()
 	if err != nil {

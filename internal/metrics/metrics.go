@@ -3,6 +3,11 @@
 //
 // That [Log] is the truth. A [Sink], [CSV] or [TensorBoard], says the same in another
 // format: it is written anew from the log when a run starts, and then follows it.
+//
+// # Limits
+//
+// One process writes; others may read up to the size of the last [Log.Sync]. What was
+// written after it is cut off by the next [Open].
 package metrics
 
 import (
@@ -44,7 +49,7 @@ func Open(path string, size int64) (*Log, error) {
 	return &Log{path: path, file: file, size: size}, nil
 }
 
-// Write appends one event.
+// Write appends one event, a line that the system may still hold: see [Log.Sync].
 func (l *Log) Write(e Event) error {
 	line, err := json.Marshal(e)
 	if err != nil {

@@ -1,4 +1,8 @@
 // Package rusage says what processes have used, for benchmarks and tests.
+//
+// # Limits
+//
+// [Peak] is for Linux. [ProcessorTime] is 0 on systems that are neither Linux nor macOS.
 package rusage
 
 import (

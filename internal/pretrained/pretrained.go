@@ -1,6 +1,10 @@
 // Package pretrained opens model folders, of teachers and of students, and gives
 // their tensors by the names and shapes of [arch.Model.Weights], wherever a family's
 // files keep them: under other names, fused with others, transposed.
+//
+// # Limits
+//
+// A tensor that the files do not have as it is comes as a copy, in memory, at each call.
 package pretrained
 
 import (
@@ -19,8 +23,8 @@ type Folder struct {
 	weights map[string]arch.Weight
 }
 
-// Open opens a folder. That its tensors fit the config is not checked; see
-// [Folder.Missing].
+// Open opens a folder. That it has the tensors of the config, in their shapes, is not
+// checked: asking for one that is missing is an error.
 func Open(dir string) (*Folder, error) {
 	folder, err := checkpoints.Open(dir)
 	if err != nil {

@@ -10,6 +10,10 @@
 // As package data cuts a corpus: every window starts without context and predicts
 // as many tokens as it has. The sum of −ln p over all predicted tokens that count is
 // divided by their number. The graph is fp32; sums over tokens are float64 on the host.
+//
+// # Limits
+//
+// Losses of models with different tokenizers do not compare: their tokens are not the same.
 package eval
 
 import (

@@ -3,6 +3,10 @@
 // [Generator.Generate] goes from prompt ids to new ids, [Generator.Text] from text
 // to text. Logits and states come from a [infer.Decoder]; here is what chooses a
 // token from logits ([Sampling]), and what ends a text ([StopIDs]).
+//
+// # Limits
+//
+// One sequence at a time.
 package generate
 
 import (

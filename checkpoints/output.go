@@ -21,6 +21,9 @@ func CheckOutput(dir string, overwrite bool, inputs ...string) error {
 	if dir == "" {
 		return errors.New("write output: no folder given")
 	}
+	if err := CheckFolder(dir); err != nil {
+		return err
+	}
 	path, err := fsx.Resolve(dir)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", dir, err)
@@ -30,19 +33,31 @@ func CheckOutput(dir string, overwrite bool, inputs ...string) error {
 			return fmt.Errorf("write %s: %w", dir, err)
 		}
 	}
-	stat, err := os.Stat(path)
-	switch {
+	switch _, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return fmt.Errorf("write %s: %w", dir, bare(err))
-	case !stat.IsDir():
-		return fmt.Errorf("write %s: a file is there, want a folder or nothing", dir)
 	}
 	if err := checkReplaceable(path, overwrite); err != nil {
 		return fmt.Errorf("write %s: %w", dir, err)
 	}
 	return nil
+}
+
+// CheckFolder refuses a path at which no folder can be made, because a file is there or on
+// the way. It is part of [CheckOutput], for those who check the rest in another way.
+func CheckFolder(dir string) error {
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		stat, err := os.Stat(at)
+		switch {
+		case err == nil && !stat.IsDir():
+			return advice.On(fmt.Errorf("write %s: %s is a file, want a folder or nothing there", dir, at),
+				"choose another folder with -o, or move that file away")
+		case err == nil || filepath.Dir(at) == at:
+			return nil
+		}
+	}
 }
 
 func checkApart(path, input string) error {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/memory"
@@ -77,13 +78,16 @@ func (s Stage) Parameters() (trained, all int64) {
 // tokenizer, looks for the data, and writes nothing.
 func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	p := &Plan{Recipe: r, Options: o, Origin: o.Origin, Dir: cmp.Or(o.Run, r.OutputDir)}
+	if err := checkpoints.CheckFolder(p.Dir); err != nil {
+		return nil, err
+	}
 	paths := p.paths()
 	var err error
 	if p.Fingerprint, err = r.Fingerprint(); err != nil {
 		return nil, err
 	}
 	p.Teacher = paths.Teacher
-	teacher, err := describe(p.Teacher)
+	teacher, err := readModel(p.Teacher)
 	if err != nil {
 		return nil, fmt.Errorf("teacher: %w", err)
 	}
@@ -196,7 +200,7 @@ func (p *Plan) planStudent(paths recipes.Paths) (origin map[string]string, err e
 	origin = map[string]string{}
 	if paths.Student != "" {
 		p.Student = paths.Student
-		if p.student, err = describe(p.Student); err != nil {
+		if p.student, err = readModel(p.Student); err != nil {
 			return nil, fmt.Errorf("student: %w", err)
 		}
 		for _, w := range p.student.Weights() {
@@ -264,8 +268,8 @@ func checkFiles(key string, list []recipes.Source) error {
 	return nil
 }
 
-// describe reads what a model folder is, and checks that its tensors are there.
-func describe(dir string) (*arch.Model, error) {
+// readModel reads what a model folder is, and checks that its tensors are there.
+func readModel(dir string) (*arch.Model, error) {
 	folder, err := pretrained.Open(dir)
 	if err != nil {
 		return nil, err

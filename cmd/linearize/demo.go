@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/demo"
@@ -162,6 +163,9 @@ func (*demoFolderError) ExitCode() int   { return exitInvalid }
 
 // checkFolder refuses a folder that is not empty and not a demo's.
 func (c *demoCmd) checkFolder() error {
+	if err := checkpoints.CheckFolder(c.dir); err != nil {
+		return invalid(err)
+	}
 	entries, err := os.ReadDir(c.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

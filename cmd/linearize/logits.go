@@ -113,6 +113,9 @@ func (c *logitsCmd) check(cmd *cobra.Command) error {
 	if _, err := os.Lstat(c.output); err == nil && !c.overwrite {
 		return invalid(fmt.Errorf("write %s: the file exists: replace it with --overwrite", c.output))
 	}
+	if err := checkpoints.CheckFolder(filepath.Dir(c.output)); err != nil {
+		return invalid(err)
+	}
 	if _, err := os.Stat(filepath.Dir(c.output)); err != nil {
 		return err
 	}

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"image/color"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -128,6 +126,7 @@ type name struct {
 
 type names []name
 
+// Plot writes the names at the right of the data.
 func (n names) Plot(c draw.Canvas, p *plot.Plot) {
 	style := textStyle(10)
 	style.XAlign, style.YAlign = draw.XLeft, draw.YCenter
@@ -182,66 +181,10 @@ func (r *Run) training() panel {
 	return p
 }
 
-// logarithmic gives the panel a log scale where that shows more than a linear one.
-func logarithmic(p *plot.Plot) {
-	if !(p.Y.Min > 0) || p.Y.Max < 1.5*p.Y.Min || math.IsInf(p.Y.Min, 0) {
-		return
-	}
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
-	room := math.Pow(p.Y.Max/p.Y.Min, 0.05)
-	p.Y.Min, p.Y.Max = p.Y.Min/room, p.Y.Max*room
-	p.Y.Padding = 0
-}
-
-// logTicks are 1, 2 and 5 times powers of ten or, where few of those are in sight,
-// more; across many decades the powers alone.
-type logTicks struct{}
-
-func (logTicks) Ticks(lowest, highest float64) []plot.Tick {
-	decades := math.Log10(highest / lowest)
-	marked := []float64{1, 2, 5}
-	switch {
-	case decades < 0.7:
-		marked = []float64{1, 1.2, 1.5, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9}
-	case decades < 1.1:
-		marked = []float64{1, 1.5, 2, 3, 4, 5, 7}
-	case decades > 3:
-		marked = []float64{1}
-	}
-	var ticks []plot.Tick
-	for e := int(math.Floor(math.Log10(lowest))); e <= int(math.Log10(highest)); e++ {
-		for _, m := range marked {
-			x := m * math.Pow(10, float64(e))
-			if x >= lowest && x <= highest {
-				ticks = append(ticks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'g', 3, 64)})
-			}
-		}
-	}
-	return ticks
-}
-
-// integers are ticks at whole numbers, at most about ten of them.
-type integers struct{ bare bool } // without labels
-
-func (t integers) Ticks(lowest, highest float64) []plot.Tick {
-	every := 1
-	for i := 0; (highest-lowest)/float64(every) > 10; i++ { // 1, 2, 5, 10, 20, 50, …
-		every = []int{2, 5, 10}[i%3] * int(math.Pow10(i/3))
-	}
-	var ticks []plot.Tick
-	for x := int(math.Ceil(lowest/float64(every))) * every; float64(x) <= highest; x += every {
-		label := " " // an empty one makes a minor tick
-		if !t.bare {
-			label = strconv.Itoa(x)
-		}
-		ticks = append(ticks, plot.Tick{Value: float64(x), Label: label})
-	}
-	return ticks
-}
-
 // boundaries are lines between stages.
 type boundaries struct{ run *Run }
 
+// Plot draws a line where each stage but the first begins.
 func (b boundaries) Plot(c draw.Canvas, p *plot.Plot) {
 	for _, s := range b.run.stages[min(1, len(b.run.stages)):] {
 		x := c.X(p.X.Norm(s.begin()))

@@ -65,6 +65,7 @@ var distances = []struct{ part, words string }{
 	{"mse", "mean square"}, {"l2", "L2 / √d"}, {"cosine", "1 − cosine"}, {"attention", "cross-entropy"},
 }
 
+// newStage is the stage whose first step e is: that has the parts of all.
 func newStage(e metrics.Event) *stage {
 	s := &stage{label: e.Stage, each: 1}
 	for _, d := range distances {
@@ -91,6 +92,7 @@ func layerOf(name, part string) (int, bool) {
 	return layer, ok && err == nil
 }
 
+// add takes a step. Where there is no bucket left, two become one, now and from then on.
 func (s *stage) add(at int, e metrics.Event) {
 	b := bucket{from: at, to: at, n: 1, loss: e.Loss}
 	for _, layer := range s.layers {

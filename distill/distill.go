@@ -19,7 +19,8 @@
 //	run.pid                        the process at work in the folder, while there is one
 //	state.safetensors              what the next start needs: weights, optimizer, place
 //	stages/0-convert/              the student as converted
-//	stages/1-mimic/step-0000150/   a complete model folder for each save
+//	stages/1-mimic/step-0000150/   a complete model folder for each save; adapter/ in it, where the recipe asks for that
+//	cache/teacher-top64-t1.bin     what stages with teacher_logits remember of the teacher; it may be removed
 //	final/                         the last stage's last point
 //
 // # Stages
@@ -45,7 +46,6 @@
 package distill
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -111,5 +111,3 @@ func (e *refusal) Unwrap() error { return e.error }
 
 // ExitCode is that of invalid input.
 func (*refusal) ExitCode() int { return 3 }
-
-var errNothingToResume = errors.New("there is no save to resume from")

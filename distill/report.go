@@ -67,6 +67,7 @@ func (s *session) evaluate(ctx context.Context, stage string, step int, t *train
 	return errors.Join(&DivergedError{stage, step, where}, err)
 }
 
+// measure evaluates a model on the held-out text, prints that and records it as e.
 func (s *session) measure(ctx context.Context, name string, net nn.Net, e Event) error {
 	// A new graph each time: adapters come and go with the stages.
 	evaluator, err := eval.New(s.backend, s.store, net, eval.Options{Batch: evalBatch, Live: true})
@@ -87,6 +88,7 @@ func (s *session) measure(ctx context.Context, name string, net nn.Net, e Event)
 	return nil
 }
 
+// sentence is an evaluation in words.
 func (s *session) sentence(e Event) string {
 	line := fmt.Sprintf("%s: teacher %.4f ± %.4f nats per token on %d held-out tokens", e.Stage, e.Nats, e.StdErr, e.Tokens)
 	if e.Model == "student" {
@@ -98,6 +100,7 @@ func (s *session) sentence(e Event) string {
 	return line
 }
 
+// teacherLoss is the teacher's, if it was measured.
 func (s *session) teacherLoss() (float64, bool) {
 	for _, e := range s.evals {
 		if e.Model == "teacher" {
@@ -119,6 +122,7 @@ func (s *session) announce(i, from int) error {
 	return stage.table().Write(s.env.Out)
 }
 
+// table shows what of the student the stage trains, and where that comes from.
 func (s Stage) table() *ui.Table {
 	t := ui.NewTable("group", "parameters", "", "learning rate", "initialised from")
 	for _, g := range s.Groups {

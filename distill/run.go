@@ -110,7 +110,7 @@ func (s *session) prepare() (place, error) {
 	}
 	if file == nil {
 		if p.Options.Resume {
-			return place{}, &refusal{fmt.Errorf("run folder %s: %w", p.Dir, errNothingToResume)}
+			return place{}, &refusal{fmt.Errorf("run folder %s: there is no save to resume from", p.Dir)}
 		}
 		if !exists(p.Dir) {
 			if err := os.MkdirAll(p.Dir, 0o755); err != nil {
@@ -143,7 +143,7 @@ func (s *session) describe(at place) error {
 	}
 	path := filepath.Join(s.plan.Dir, recipeName)
 	if was, err := os.ReadFile(path); err != nil || !at.resumed() || !bytes.Equal(was, recipe) || s.plan.begunOn() != s.on {
-		err := s.plan.describeRun(s.on)
+		err := s.plan.writeProvenance(s.on)
 		if err == nil {
 			err = fsx.WriteFile(path, recipe, 0o644)
 		}
@@ -177,8 +177,8 @@ func (p *Plan) inputs() []string {
 	return in
 }
 
-// describeRun writes the run folder's linearize.json: what started the run, or changed it.
-func (p *Plan) describeRun(on machinery) error {
+// writeProvenance writes the run folder's linearize.json: what started the run, or changed it.
+func (p *Plan) writeProvenance(on machinery) error {
 	data, err := json.MarshalIndent(struct {
 		SchemaVersion int    `json:"schema_version"`
 		CreatedBy     string `json:"created_by"`

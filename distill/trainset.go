@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/lora"
@@ -74,6 +75,7 @@ func addNone(m *arch.Model) string {
 	return strings.Join(names, " and ") + " add no tensors"
 }
 
+// adapters lists the low-rank tensors of a stage, and the modules that they are of.
 func adapters(m *arch.Model, l recipes.LoRA) ([]Trainable, []lora.Module, error) {
 	modules, err := loraConfig(l).Match(m)
 	if err != nil {
@@ -92,6 +94,7 @@ func adapters(m *arch.Model, l recipes.LoRA) ([]Trainable, []lora.Module, error)
 	return set, modules, nil
 }
 
+// trains reports whether a train set of the recipe has a tensor.
 func trains(train string, m *arch.Model, w arch.Weight) bool {
 	if train == "all" {
 		return true
@@ -109,6 +112,7 @@ func trains(train string, m *arch.Model, w arch.Weight) bool {
 	return false
 }
 
+// rateGroup is which of rateGroups a tensor of the model is in.
 func rateGroup(m *arch.Model, w arch.Weight) string {
 	switch {
 	case w.Layer < 0 || !m.Converted(w.Layer):
@@ -155,6 +159,7 @@ func groups(m *arch.Model, s recipes.Stage, set []Trainable, origin, earlier map
 	return rows
 }
 
+// label is what the table calls a tensor's group.
 func label(m *arch.Model, w arch.Weight) string {
 	switch {
 	case w.Group == "mixer":
@@ -169,10 +174,4 @@ func label(m *arch.Model, w arch.Weight) string {
 	return "linear q k v"
 }
 
-func elements(shape []int) int64 {
-	n := int64(1)
-	for _, d := range shape {
-		n *= int64(d)
-	}
-	return n
-}
+func elements(shape []int) int64 { return int64(checkpoints.Info{Shape: shape}.Elements()) }

@@ -59,9 +59,8 @@ func (h hedgehog) terrace(l Layer, t tokens) *Node {
 		lead(ops.Span(ownValues, 2, 0, early), short), nil)
 	blocks := scan.CutInto(early+short, t.w)
 	written := ops.AtB(blocks.Cut(read.K), blocks.Cut(read.V))
-	dims := written.Shape().Dimensions
-	states := scan.StatesAt(Zeros(g, ops.F32(dims[0], dims[1], dims[3], dims[4])), written, nil)
-	far := blocks.Join(ops.AB(blocks.Cut(read.Q), ops.Span(states, 2, 1, blocks.Count+1)))
+	starts, _ := scan.StatesAt(nil, written, nil)
+	far := blocks.Join(ops.AB(blocks.Cut(read.Q), Add(starts, written)))
 	return h.blend(l, near, lead(far, late))
 }
 

@@ -23,13 +23,22 @@ func (in Inputs) additive(size int, keep bool) (o, after *Node) {
 	if in.First == nil && c.Count == 1 && !keep {
 		return c.Join(o), nil
 	}
-	states := StatesAt(in.first(), ops.AtB(d.write(k), v), perBlock(d.whole()))
-	before, last := split(states, 2, c.Count)
-	o = Add(o, ops.AB(d.read(q, own), before))
-	if keep {
-		after = Squeeze(last, 2)
+	if d.byRow() {
+		starts, after := StatesAt(in.First, ops.AtB(d.write(k), v), d.whole())
+		return c.Join(Add(o, ops.AB(d.read(q, own), starts))), after
 	}
-	return c.Join(o), after
+	// States with values before keys: on the way there v is transposed and not k, on the
+	// way back the slope of o and not q, which are wider where keys are features.
+	starts, after := StatesAt(turned(in.First), ops.AtB(v, d.write(k)), perBlock(d.whole()))
+	return c.Join(Add(o, ops.ABt(d.read(q, own), starts))), Transpose(after, -2, -1)
+}
+
+// turned exchanges the last two axes of what may be nil.
+func turned(x *Node) *Node {
+	if x == nil {
+		return nil
+	}
+	return Transpose(x, -2, -1)
 }
 
 // decays cuts the log-decays and prepares them. The tokens that fill up the last
@@ -50,10 +59,10 @@ func (in Inputs) first() *Node {
 	return Zeros(in.K.Graph(), ops.F32(k[0], k[1], k[3], v[3]))
 }
 
-// perBlock is decay.whole as StatesAt wants it: [H, B, N] or [H, B, N, K].
+// perBlock is decay.whole of one decay per token as StatesAt wants it, [H, B, N].
 func perBlock(whole *Node) *Node {
-	if whole == nil || whole.Shape().Dim(-1) > 1 {
-		return whole
+	if whole == nil {
+		return nil
 	}
 	return Squeeze(whole, -1)
 }

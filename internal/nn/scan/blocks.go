@@ -6,6 +6,8 @@
 package scan
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -33,6 +35,13 @@ type Blocks struct {
 func CutInto(tokens, size int) Blocks {
 	size = max(1, min(size, tokens))
 	return Blocks{tokens, size, (tokens + size - 1) / size}
+}
+
+// Sizes are the tokens of each block.
+func (c Blocks) Sizes() []int {
+	sizes := slices.Repeat([]int{c.Size}, c.Count)
+	sizes[c.Count-1] = c.Tokens - (c.Count-1)*c.Size
+	return sizes
 }
 
 // Cut turns [H, B, T, ...] into [H, B, N, C, ...], filling up with zeros.
@@ -77,7 +86,11 @@ func PerQuery(x *Node, r int) *Node {
 	dims := x.Shape().Dimensions
 	wide := append([]int{dims[0], r}, dims[1:]...)
 	out := append([]int{dims[0] * r}, dims[1:]...)
-	return Reshape(BroadcastToDims(InsertAxes(x, 1), wide...), out...)
+	var dy *Node
+	x = IdentityWithCustomGradient(x, func(_, _ *Node) *Node { return ReduceSum(Reshape(dy, wide...), 1) })
+	// The engine go copies runs, but broadcasts number by number.
+	y := Reshape(Concatenate(slices.Repeat([]*Node{InsertAxes(x, 1)}, r), 1), out...)
+	return IdentityWithCustomGradient(y, func(_, v *Node) *Node { dy = v; return v })
 }
 
 // PerHead gives one number per head, [H], the axes to meet [H, ...] of some rank.

@@ -53,7 +53,7 @@ func pair(x *Node) (early, late *Node) {
 	dims := x.Shape().Dimensions
 	r := len(dims)
 	both := Reshape(x, dimensions(dims[:r-3], dims[r-3]/2, 2, dims[r-2], dims[r-1])...)
-	early, late = split(both, r-2, 1)
+	early, late = ops.SplitAt(both, r-2, 1)
 	return Squeeze(early, r-2), Squeeze(late, r-2)
 }
 

@@ -67,7 +67,7 @@ func halved(l *Node) *Node {
 		return Slice(l, AxisRange(), AxisRange(row, row+h), AxisRange(column, column+h))
 	}
 	both := halved(Concatenate([]*Node{quarter(0, 0), quarter(h, h)}, 0))
-	a, d := take(both, 0, 0, r), take(both, 0, r, 2*r)
+	a, d := ops.Take(both, 0, 0, r), ops.Take(both, 0, r, 2*r)
 	b := product(d, product(quarter(h, 0), a, false), false)
 	return Concatenate([]*Node{
 		Concatenate([]*Node{a, ZerosLike(a)}, 2),

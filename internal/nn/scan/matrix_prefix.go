@@ -47,7 +47,16 @@ func through(first, m, x *Node) (before, after *Node) {
 	middle := Add(ops.AB(m1, starts), x1)
 	before = Reshape(Concatenate([]*Node{starts, middle}, 2), r, -1, k, v)
 	if n%2 == 1 {
-		before, _ = split(before, 1, n)
+		before, _ = ops.SplitAt(before, 1, n)
 	}
 	return before, after
+}
+
+// alternate takes the first, third … and the second, fourth … of an even number of
+// entries of axis 1.
+func alternate(x *Node) (odd, even *Node) {
+	dims := x.Shape().Dimensions
+	both := Reshape(x, dimensions(dimensions(dims[:1], dims[1]/2, 2), dims[2:]...)...)
+	odd, even = ops.SplitAt(both, 2, 1)
+	return Squeeze(odd, 2), Squeeze(even, 2)
 }

@@ -193,7 +193,8 @@ func TestStatesAt(t *testing.T) {
 				if len(in) == 2 {
 					in = append(in, nil)
 				}
-				return []*Node{StatesAt(in[0], in[1], in[2])}
+				starts, after := StatesAt(in[0], in[1], in[2])
+				return []*Node{Concatenate([]*Node{starts, InsertAxes(after, 2)}, 2)}
 			}, args)
 			numtest.Near(t, fmt.Sprintf("N=%d, %d decays a block", n, width), got[0], want, valueTolerance)
 		}

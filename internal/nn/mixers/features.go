@@ -39,12 +39,12 @@ func (hedgehog) features(l Layer, which string, u *Node) *Node {
 	if l.Mixer.Bool("map_bias") {
 		z = Add(z, InsertAxes(l.Tensor(g, name+".bias"), 1))
 	}
-	phi := positive(l.Mixer.Text("feature_map"), l.Mixer.Bool("negated"), z)
-	return Reshape(MaxScalar(phi, floor), h, b, t, -1)
+	phi := atLeast(floor, positive(l.Mixer.Text("feature_map"), l.Mixer.Bool("negated"), z)...)
+	return Reshape(phi, h, b, t, -1)
 }
 
-// positive is features after the projection, before the floor.
-func positive(kind string, negated bool, z *Node) *Node {
+// positive is features after the projection, before the floor, which stand beside each other.
+func positive(kind string, negated bool, z *Node) []*Node {
 	var f func(*Node) *Node
 	switch kind {
 	case "softmax":
@@ -52,18 +52,38 @@ func positive(kind string, negated bool, z *Node) *Node {
 	case "exp":
 		f = ops.ExpBelowMax
 	case "relu":
-		return z // what is left of max(z, 0) is the floor
+		return []*Node{z} // what is left of max(z, 0) is the floor
 	case "elu":
 		zero := ScalarZero(z.Graph(), dtypes.Float32)
 		// Of two equal ones Max gives the gradient to the first: so it is 1 where z is 0,
 		// as it is in the columns that seeding leaves 0.
 		low := Neg(Max(Neg(z), zero))
-		return Where(GreaterThan(z, zero), OnePlus(z), Exp(low))
+		return []*Node{Where(GreaterThan(z, zero), OnePlus(z), Exp(low))}
 	default:
 		exceptions.Panicf("hedgehog: no feature map %q", kind)
 	}
 	if !negated {
-		return f(z)
+		return []*Node{f(z)}
 	}
-	return Concatenate([]*Node{f(z), f(Neg(z))}, -1)
+	return []*Node{f(z), f(Neg(z))}
+}
+
+// atLeast puts parts [..., n] beside each other and makes what is less than least that,
+// without a gradient. It is written by hand because the automatic gradients of a maximum
+// and of slices pass over these arrays seven times.
+func atLeast(least float64, parts ...*Node) *Node {
+	var dy *Node
+	at := 0
+	for i, x := range parts {
+		axis, from, to := x.Rank()-1, at, at+x.Shape().Dim(-1)
+		parts[i], at = IdentityWithCustomGradient(x, func(_, _ *Node) *Node { return ops.Take(dy, axis, from, to) }), to
+	}
+	y := parts[0]
+	if len(parts) > 1 {
+		y = Concatenate(parts, -1)
+	}
+	return IdentityWithCustomGradient(MaxScalar(y, least), func(y, v *Node) *Node {
+		dy = Mul(v, Sign(AddScalar(y, -least))) // 1, or 0 where y is held
+		return v
+	})
 }

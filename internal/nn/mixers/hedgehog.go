@@ -166,11 +166,11 @@ func (hedgehog) blend(l Layer, near, far *Node) *Node {
 // which stands behind them: [..., D+1] becomes [..., D].
 func (hedgehog) quotient(l Layer, sums *Node) *Node {
 	axis, d := sums.Rank()-1, l.Model.HeadDim
-	total := ops.Span(sums, axis, d, d+1)
+	sums, total := ops.SplitAt(sums, axis, d)
 	if l.Mixer.Int("window") == 0 {
 		total = AddScalar(total, floor)
 	}
-	return Div(ops.Span(sums, axis, 0, d), total)
+	return Div(sums, total)
 }
 
 // memory returns the carried state as [H, B, Φ, D+1], the normaliser being the

@@ -141,7 +141,7 @@ func TestFeatureGradients(t *testing.T) {
 	} {
 		t.Run(tt.kind, func(t *testing.T) {
 			e := MustNewExec(enginetest.Open(t), func(z *Node) *Node {
-				phi := MaxScalar(positive(tt.kind, false, z), floor)
+				phi := atLeast(floor, positive(tt.kind, false, z)...)
 				return Gradient(ReduceAllSum(Mul(phi, OnePlus(Iota(z.Graph(), ops.F32(1, 3), 1)))), z)[0]
 			})
 			defer e.Finalize()

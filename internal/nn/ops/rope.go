@@ -85,27 +85,32 @@ func (r Rotation) Apply(x *Node) *Node {
 		return x
 	}
 	dims, half := x.Shape().Dimensions, r.Cos.Shape().Dim(-1)
-	cos, sin := overHeads(r.Cos), overHeads(r.Sin)
-	a, b := Span(x, 3, 0, half), Span(x, 3, half, 2*half)
+	first := Span(x, 3, 0, 2*half)
+	// With its pairs reversed, x meets the sines: whole arrays, where halves would be
+	// sliced, put together, and padded on the way back.
+	pairs, axis := []int{dims[0], dims[1], dims[2], 2, half}, 3
 	if r.Interleaved {
-		pairs := Reshape(Span(x, 3, 0, 2*half), dims[0], dims[1], dims[2], half, 2)
-		a, b = Squeeze(Span(pairs, 4, 0, 1), 4), Squeeze(Span(pairs, 4, 1, 2), 4)
+		pairs[3], pairs[4], axis = half, 2, 4
 	}
-	parts := []*Node{
-		Sub(Mul(a, cos), Mul(b, sin)),
-		Add(Mul(b, cos), Mul(a, sin)),
+	reversed := Reshape(Reverse(Reshape(first, pairs...), axis), first.Shape().Dimensions...)
+	y := Add(Mul(first, r.both(r.Cos, r.Cos)), Mul(reversed, r.both(Neg(r.Sin), r.Sin)))
+	if dims[3] == 2*half {
+		return y
 	}
-	if r.Interleaved {
-		pairs := Concatenate([]*Node{InsertAxes(parts[0], -1), InsertAxes(parts[1], -1)}, -1)
-		parts = []*Node{Reshape(pairs, dims[0], dims[1], dims[2], 2*half)}
-	}
-	if dims[3] > 2*half {
-		parts = append(parts, Span(x, 3, 2*half, dims[3]))
-	}
-	return Concatenate(parts, -1)
+	return Concatenate([]*Node{y, Span(x, 3, 2*half, dims[3])}, -1)
 }
 
-// overHeads gives a table the axes to meet [B, H, T, Dim/2].
+// both is a table of whole heads from those of the first and the second of each pair.
+func (r Rotation) both(first, second *Node) *Node {
+	if !r.Interleaved {
+		return overHeads(Concatenate([]*Node{first, second}, -1))
+	}
+	dims := first.Shape().Clone().Dimensions
+	dims[len(dims)-1] *= 2
+	return overHeads(Reshape(Concatenate([]*Node{InsertAxes(first, -1), InsertAxes(second, -1)}, -1), dims...))
+}
+
+// overHeads gives a table the axes to meet [B, H, T, Dim].
 func overHeads(table *Node) *Node {
 	if table.Rank() == 3 {
 		return InsertAxes(table, 1)

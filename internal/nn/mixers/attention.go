@@ -77,7 +77,8 @@ func inOneAxis(x *Node) *Node {
 
 // causal lets query i see the keys in places 0 to before+i; before is an int32
 // scalar, and nil means that queries and keys are the same tokens. Queries go in
-// blocks, so that the scores of one block are there at a time.
+// blocks, so that the scores of one block are there at a time, and of the scores of keys
+// that no query of a block sees there are few.
 //
 //	q     [B, H, T, D]
 //	k, v  [B, G, S, D]
@@ -85,15 +86,17 @@ func inOneAxis(x *Node) *Node {
 func (a attention) causal(q, k, v, before *Node, block int) *Node {
 	b, h, t, d := q.Shape().Dim(0), q.Shape().Dim(1), q.Shape().Dim(2), q.Shape().Dim(3)
 	g, s := k.Shape().Dim(1), k.Shape().Dim(2)
-	q = Reshape(q, b, g, h/g, t, d)
+	c := scan.CutInto(t, block)
+	blocks := ops.Parts(Reshape(q, b, g, h/g, t, d), 3, c.Sizes()...)
 	a = a.sinkAs(1, g, h/g, 1, 1)
 	var parts []*Node
-	for at := 0; at < t; at += block {
-		to, keys := min(at+block, t), s
+	for i, q := range blocks {
+		at, keys := i*c.Size, s
+		to := at + q.Shape().Dim(3)
 		if before == nil {
 			// Few sizes rather than the least: engines keep freed memory for arrays of the
 			// same size.
-			for keys = block; keys < to; keys *= 2 {
+			for keys = c.Size; keys < to; keys *= 2 {
 			}
 			keys = min(keys, s)
 		}
@@ -106,7 +109,7 @@ func (a attention) causal(q, k, v, before *Node, block int) *Node {
 			last = Add(last, before)
 		}
 		bias := seeing(LessOrEqual(Iota(q.Graph(), index, 1), last))
-		parts = append(parts, a.over(ops.Span(q, 3, at, to), ops.Span(k, 2, 0, keys), ops.Span(v, 2, 0, keys), ExpandLeftToRank(bias, 5)))
+		parts = append(parts, a.over(q, ops.First(k, 2, keys), ops.First(v, 2, keys), ExpandLeftToRank(bias, 5)))
 	}
 	y := parts[0]
 	if len(parts) > 1 {

@@ -27,7 +27,7 @@ import (
 // l.Capacity and token j is in place j. With one S is n+w: the first n tokens, then
 // the newest w, as window.go says.
 //
-// Cost: O(T²) time and O(T) memory in the forward pass, which takes 1024 queries at a
+// Cost: O(T²) time and O(T) memory in the forward pass, which takes at most 1024 queries at a
 // time; its gradient needs all weights, O(T²). From a carried state O(T·S): what is not
 // filled is masked. With a window O(T·(n+w)) for both. A step: O(S).
 //
@@ -38,8 +38,9 @@ type softmax struct{}
 
 var _ Mixer = softmax{}
 
-// queryBlock is the number of queries whose scores are there at a time.
-const queryBlock = 1024
+// queryBlock is the number of queries of t whose scores are there at a time: at most 1024,
+// and a quarter where that is no less than 128, which leaves out three eighths of the scores.
+func queryBlock(t int) int { return min(1024, max(128, (t+3)/4)) }
 
 func (s softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
 	q, k, v := s.inputs(l, x)
@@ -56,7 +57,7 @@ func (s softmax) Chunked(l Layer, x *Node, from State) (*Node, State) {
 		keys, values = s.added(from.Tensors[0], k, seen), s.added(from.Tensors[1], v, seen)
 		next.Tensors = []*Node{keys, values}
 	}
-	y := s.attention(l, x.Graph()).causal(q, keys, values, seen, cmp.Or(l.Chunk, queryBlock))
+	y := s.attention(l, x.Graph()).causal(q, keys, values, seen, cmp.Or(l.Chunk, queryBlock(q.Shape().Dim(2))))
 	return ops.MergeHeads(y), next
 }
 
@@ -110,7 +111,7 @@ func (s softmax) windowed(l Layer, q, k, v *Node, from State) (*Node, State) {
 	values, firstValues := remembered(from.tensor(1), v, n, w, seen)
 	var y *Node
 	if from.Start() && t <= w {
-		y = a.causal(q, k, v, nil, cmp.Or(l.Chunk, queryBlock))
+		y = a.causal(q, k, v, nil, cmp.Or(l.Chunk, queryBlock(t)))
 	} else {
 		c := scan.CutInto(t, cmp.Or(l.Chunk, min(max(16, w), 256)))
 		y = a.banded(c, q, [2]*Node{firstKeys, firstValues}, keys, values, seen)

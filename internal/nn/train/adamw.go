@@ -51,18 +51,23 @@ func (t *Trainer) update(grads []*Node, control, loss *Node) *Node {
 	if o.ClipNorm > 0 {
 		clip = Min(clip, Div(Scalar(g, norm.DType(), o.ClipNorm), AddScalar(norm, 1e-6)))
 	}
+	// What is the same for all elements is multiplied as scalars first: each product or sum
+	// is a pass over all that is trained.
+	unbias := Sqrt(at(1))
+	intoFirst, intoSecond := MulScalar(clip, 1-o.Beta1), MulScalar(clip, math.Sqrt(1-o.Beta2))
+	eps := Div(Scalar(g, norm.DType(), o.Eps), unbias)
 	for i, x := range t.Tensors {
-		grad := Mul(grads[i], clip)
 		m0, v0 := t.moments[i].first.NodeValue(g), t.moments[i].second.NodeValue(g)
-		m := Add(MulScalar(m0, o.Beta1), MulScalar(grad, 1-o.Beta1))
-		v := Add(MulScalar(v0, o.Beta2), MulScalar(Square(grad), 1-o.Beta2))
-		step := Div(Mul(m, at(0)), AddScalar(Sqrt(Mul(v, at(1))), o.Eps))
+		m := Add(MulScalar(m0, o.Beta1), Mul(grads[i], intoFirst))
+		v := Add(MulScalar(v0, o.Beta2), Square(Mul(grads[i], intoSecond)))
+		rate := at(2 + x.Group)
+		step := Mul(Div(m, Add(Sqrt(v), eps)), Div(Mul(rate, at(0)), unbias))
 		variable := t.Params.Variable(x.Name)
 		p := variable.NodeValue(g)
 		if x.Decay && o.WeightDecay > 0 {
-			step = Add(step, MulScalar(p, o.WeightDecay))
+			step = Add(step, Mul(p, MulScalar(rate, o.WeightDecay)))
 		}
-		variable.SetNodeValue(Where(ok, Sub(p, Mul(step, at(2+x.Group))), p))
+		variable.SetNodeValue(Where(ok, Sub(p, step), p))
 		t.moments[i].first.SetNodeValue(Where(ok, m, m0))
 		t.moments[i].second.SetNodeValue(Where(ok, v, v0))
 	}

@@ -31,36 +31,37 @@ func add(r *plot.Run, label string, steps, layers int) {
 // What a run is at any time can be drawn, and both files are what their names say.
 func TestWrite(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		fill func(r *plot.Run)
+		name  string
+		shows string
+		fill  func(r *plot.Run)
 	}{
-		{"teacher only", func(r *plot.Run) { r.Add(metrics.Event{Event: "eval", Model: "teacher", Nats: 1.5, StdErr: 0.1}) }},
-		{"one step", func(r *plot.Run) { r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: 1, Loss: 2}) }},
-		{"losses of zero", func(r *plot.Run) {
+		{"teacher only", "held-out loss: teacher 1.5000", func(r *plot.Run) { r.Add(metrics.Event{Event: "eval", Model: "teacher", Nats: 1.5, StdErr: 0.1}) }},
+		{"one step", "1-a", func(r *plot.Run) { r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: 1, Loss: 2}) }},
+		{"losses of zero", "student 0.0000 ± 0.0000", func(r *plot.Run) {
 			r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: 1, Parts: map[string]float64{"mse_0": 0}})
 			r.Add(metrics.Event{Event: "eval", Stage: "1-a", Step: 1, Model: "student"})
 		}},
-		{"equal losses", func(r *plot.Run) {
+		{"equal losses", "mean square", func(r *plot.Run) {
 			for step := range 3 {
 				r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: step + 1, Loss: 1, Parts: map[string]float64{"mse_2": 1}})
 			}
 		}},
-		{"a standard error beyond the loss", func(r *plot.Run) {
+		{"a standard error beyond the loss", "student 1.0000 ± 2.0000", func(r *plot.Run) {
 			r.Add(metrics.Event{Event: "eval", Stage: "1-a", Step: 1, Model: "student", Nats: 1, StdErr: 2})
 		}},
-		{"not finite", func(r *plot.Run) {
+		{"not finite", "1-a", func(r *plot.Run) {
 			r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: 1, Loss: math.Inf(1)})
 			r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: 1, Loss: 1, Parts: map[string]float64{"mse_0": math.NaN(), "mse_1": math.Inf(1)}})
 			r.Add(metrics.Event{Event: "eval", Stage: "1-a", Step: 1, Model: "student", Nats: math.NaN()})
 		}},
-		{"other distances", func(r *plot.Run) {
+		{"other distances", "1 − cosine, L2 / √d", func(r *plot.Run) {
 			for step := range 3 {
 				r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: step + 1, Loss: 1, Parts: map[string]float64{"cosine_1": 0.5, "attention_1": 2}})
 				r.Add(metrics.Event{Event: "layer", Stage: "2-b", Step: 3, Parts: map[string]float64{"l2_0": 1}})
 				r.Add(metrics.Event{Event: "step", Stage: "2-b", Step: step + 1, Loss: 1, Parts: map[string]float64{"l2_0": 1}})
 			}
 		}},
-		{"long", func(r *plot.Run) {
+		{"long", "held-out loss: student 2.0000 ± 0.0100, teacher 1.5000", func(r *plot.Run) {
 			r.Add(metrics.Event{Event: "eval", Model: "teacher", Nats: 1.5, StdErr: 0.1})
 			add(r, "1-mimic", 5000, 32)
 			add(r, "2-heal", 3, 0)
@@ -94,6 +95,9 @@ func TestWrite(t *testing.T) {
 			if images := bytes.Count(vector, []byte("<image ")); images != bytes.Count(vector, []byte(`preserveAspectRatio="none"`)) ||
 				images != bytes.Count(vector, []byte("data:image/png;base64,iVBOR")) {
 				t.Errorf("loss.svg has bitmaps that are shown otherwise than as what they are")
+			}
+			if !bytes.Contains(vector, []byte(tt.shows)) {
+				t.Errorf("loss.svg does not say %q", tt.shows)
 			}
 			if max := 1 << 20; len(bitmap) > max || len(vector) > max {
 				t.Errorf("the files have %d and %d bytes, want less than %d", len(bitmap), len(vector), max)

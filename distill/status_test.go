@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -83,4 +84,21 @@ func TestStatusLayers(t *testing.T) {
 	if got.State != Stopped || got.Layers != 2 || got.Step != 0 || got.Steps != 10 || got.TokensPerSec != 60 {
 		t.Errorf("status is %+v", got)
 	}
+}
+
+// Whatever stands in the metrics is read or refused, up to the last whole line.
+func FuzzScan(f *testing.F) {
+	f.Add([]byte(`{"event":"step","stage":"1-a","step":1,"loss":2}` + "\n" + `{"event":"eval","model":"student"}` + "\n" + `{"event":"sa`))
+	f.Add([]byte("\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, metricsName), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		st := &Status{Run: dir}
+		found, err := st.scan(int64(len(data)))
+		if want := int64(bytes.LastIndexByte(data, '\n') + 1); err == nil && found.bytes != want {
+			t.Errorf("%q: read %d bytes, want the %d of whole lines", data, found.bytes, want)
+		}
+	})
 }

@@ -76,7 +76,7 @@ func TestSetErrors(t *testing.T) {
 		"student.mixer=hedgehog,windo=3", "teacher=*a", "data=[", "stages[1].steps=0", "seed=",
 		"stages[1].lora.r=1", "stages[0].loss=5", "steps", "stages[x].steps=1", "stages.steps=1",
 		"teacher[0]=x", "teacher.x=1", ".x=1", "seed={a: &b c}", "stages[0].learning_rate=1\n 2",
-		"defaults.batch_size=9000000000000")
+		"defaults.batch_size=9000000000000", "student.keep=@layers.txt")
 	golden(t, "testdata/set.want", err)
 }
 

@@ -41,7 +41,7 @@ func (t *tree) assign(i int, assignment string) *setError {
 	var doc yaml.Node
 	if err := yaml.Load([]byte(text), &doc); err != nil {
 		e := loadErrors(err)[0]
-		return &setError{offset + max(1, e.Mark.Column), path + ": " + e.Message}
+		return &setError{offset + max(1, e.Mark.Column), path + ": " + worded(e.Message)}
 	}
 	value := &doc
 	if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {

@@ -36,6 +36,9 @@ func checkStage(at string, s *Stage, t *tree, rp *report) {
 		rp.choice(train, s.Train, k.trains)
 	}
 	checkLoss(at+"loss", s, k, t, rp)
+	if s.Train == "new+qkvo" && s.Kind == "align" && s.Loss.outputs() && s.Loss.Target == "pre_o" {
+		rp.at(at+"train", "is new+qkvo, and loss.target pre_o compares what comes before the output projection: want target: post_o, or train: new+qkv")
+	}
 	checkRates(at+"learning_rates", s, rp)
 	checkLoRA(at+"lora", s, t, rp)
 	checkExecution(at, s, t, rp)

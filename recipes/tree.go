@@ -76,8 +76,19 @@ func (t *tree) syntax(e *yaml.LoadError, rp *report) {
 		}
 	case line <= len(t.lines) && strings.HasPrefix(strings.TrimLeft(t.lines[line-1], " "), "\t"):
 		message += "; indent with spaces, not tabs"
+	default:
+		message = worded(message)
 	}
 	rp.add(line, column, message)
+}
+
+// worded is a message of the YAML package, with what helps where it does not tell.
+func worded(message string) string {
+	message = strings.TrimPrefix(message, "yaml: ")
+	if strings.Contains(message, "cannot start any token") {
+		message += `; what begins with @, % or a backquote wants quotes, as "@layers.txt"`
+	}
+	return message
 }
 
 // loadErrors makes a list of whatever the YAML package returned.

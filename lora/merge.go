@@ -61,6 +61,9 @@ func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
 	if err := checkpoints.CheckOutput(output, o.Overwrite, base, adapter); err != nil {
 		return nil, err
 	}
+	if err := checkMerged(base, adapter); err != nil {
+		return nil, err
+	}
 	p := &Merge{Base: base, Adapter: adapter, Output: output, Options: o, PeakMemory: baseMemory}
 	return p, p.open(func(folder *pretrained.Folder, bound []Bound) error {
 		p.Family = folder.Model.Family

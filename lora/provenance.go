@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
 
@@ -63,6 +64,32 @@ func (p *Merge) describe(folder *pretrained.Folder, files map[string][]byte) err
 	fmt.Fprintf(&card, "## Merged\n\n`linearize merge`, version %s, added a low-rank adapter to the weights of %d modules. `linearize.json` says which files both came from.\n", p.Options.Version, len(p.Modules))
 	files[cardName] = []byte(card.String())
 	return nil
+}
+
+// checkMerged refuses the adapter beside a saved point's weights, which have it already.
+func checkMerged(base, adapter string) error {
+	if !contains(base, adapter) || !isSaved(base) {
+		return nil
+	}
+	return advice.On(
+		fmt.Errorf("adapter %s is merged already into the weights of %s, where distill saved both", adapter, base),
+		"the folder that it was trained on is in its adapter_config.json, as base_model_name_or_path")
+}
+
+// contains reports whether a folder lies in dir.
+func contains(dir, sub string) bool {
+	above, errAbove := os.Stat(filepath.Join(sub, ".."))
+	own, errOwn := os.Stat(dir)
+	return errAbove == nil && errOwn == nil && os.SameFile(above, own)
+}
+
+// isSaved reports whether a run saved a model folder.
+func isSaved(dir string) bool {
+	var made struct {
+		By string `json:"created_by"`
+	}
+	data, err := os.ReadFile(filepath.Join(dir, provenanceName))
+	return err == nil && json.Unmarshal(data, &made) == nil && made.By == "linearize distill"
 }
 
 func digest(path string) (string, error) {

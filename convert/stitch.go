@@ -65,6 +65,9 @@ func NewStitch(base string, parts []string, output string, o StitchOptions) (*St
 		}
 		taken := map[int]int{} // layer → part
 		for i, part := range parts {
+			if err := checkOrigin(base.Dir(), part.Dir()); err != nil {
+				return err
+			}
 			if err := s.compare(base, part, i, layerOf); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
@@ -96,7 +97,7 @@ func (s *session) prepare() (place, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return place{}, fmt.Errorf("run folder: %w", err)
 	}
-	if len(entries) > 0 && !holdsRun(p.Dir) {
+	if !holdsRun(p.Dir) && !justBegun(entries) {
 		return place{}, &refusal{fmt.Errorf("run folder %s is not empty and holds no run (there is %s)", p.Dir, entries[0].Name())}
 	}
 	if len(entries) > 0 {
@@ -159,6 +160,14 @@ func (s *session) describe(at place) error {
 func holdsRun(dir string) bool {
 	return exists(filepath.Join(dir, recipeName)) &&
 		(exists(filepath.Join(dir, provenanceName)) || exists(filepath.Join(dir, stateFile)))
+}
+
+// justBegun reports whether a folder has no more in it than a run has that was killed
+// before its recipe was written down.
+func justBegun(entries []fs.DirEntry) bool {
+	return !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !strings.HasPrefix(e.Name(), provenanceName) && !strings.HasPrefix(e.Name(), recipeName+".partial-")
+	})
 }
 
 // inputs are the files and folders that a run reads, which starting over must not remove.

@@ -36,7 +36,7 @@ type Group struct {
 // trainSet lists what a stage trains and, for LoRA, the modules it adapts.
 func trainSet(m *arch.Model, s recipes.Stage) ([]Trainable, []lora.Module, error) {
 	if s.Train == "lora" {
-		return adapters(m, *s.LoRA)
+		return adapters(m, s)
 	}
 	var set []Trainable
 	for _, w := range m.Weights() {
@@ -76,10 +76,16 @@ func addNone(m *arch.Model) string {
 }
 
 // adapters lists the low-rank tensors of a stage, and the modules that they are of.
-func adapters(m *arch.Model, l recipes.LoRA) ([]Trainable, []lora.Module, error) {
+func adapters(m *arch.Model, s recipes.Stage) ([]Trainable, []lora.Module, error) {
+	l := *s.LoRA
 	modules, err := loraConfig(l).Match(m)
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.Kind == "align" {
+		if modules, err = compared(s, modules); err != nil {
+			return nil, nil, err
+		}
 	}
 	var set []Trainable
 	for _, x := range modules {
@@ -92,6 +98,25 @@ func adapters(m *arch.Model, l recipes.LoRA) ([]Trainable, []lora.Module, error)
 			Trainable{x.Name + nn.LoRAB, []int{x.Out, l.R}, group, true})
 	}
 	return set, modules, nil
+}
+
+// compared leaves the modules that lead to what an alignment compares: the others would
+// learn nothing. A target that names none of those is refused.
+func compared(s recipes.Stage, modules []lora.Module) ([]lora.Module, error) {
+	behind := func(x lora.Module) bool {
+		return x.Group != lora.Attention || s.Loss.Target != "post_o" && strings.HasSuffix(x.Name, ".o_proj")
+	}
+	for _, target := range s.LoRA.Targets {
+		named := func(x lora.Module) bool { return strings.HasSuffix("."+x.Name, "."+target) }
+		if i := slices.IndexFunc(modules, named); i >= 0 && behind(modules[i]) {
+			why := "an alignment compares outputs of attention, which come before it"
+			if modules[i].Group == lora.Attention {
+				why = "the loss compares what comes before it, want loss.target: post_o"
+			}
+			return nil, &refusal{fmt.Errorf("stage %s: lora target %q: %s", s.Name, target, why)}
+		}
+	}
+	return slices.DeleteFunc(modules, behind), nil
 }
 
 // trains reports whether a train set of the recipe has a tensor.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
 )
 
@@ -30,7 +31,9 @@ func (s *session) hold() error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return &refusal{fmt.Errorf("run folder %s: %s is at work in it", s.plan.Dir, holderOf(s.plan.Dir))}
+	return &refusal{advice.On(
+		fmt.Errorf("run folder %s: %s is at work in it", s.plan.Dir, holderOf(s.plan.Dir)),
+		"wait for it, which linearize status --watch shows, or choose another folder with -o")}
 }
 
 // sign writes down who holds the run folder.

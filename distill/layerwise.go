@@ -78,7 +78,7 @@ func (s *session) runLayerwise(ctx context.Context, i int) (err error) {
 	}
 	w.free() // an evaluation may need the memory
 	if s.held != nil {
-		s.notice("the evaluation at the end of stage " + w.stage.label() + " has teacher and student in memory; a recipe without data.eval has not")
+		s.notice("the evaluation at the end of stage " + w.stage.label() + " holds both models whole in memory; without data.eval there is none")
 		if err := s.loadModels(); err != nil {
 			return err
 		}
@@ -250,8 +250,12 @@ func (w *layerwise) spent() {
 		return
 	}
 	epochs := float64((w.stage.Steps-w.from)*w.stage.windows()) / float64(len(w.windows))
-	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps went %.3g times through the cache, %s\n",
-		w.taught.Round(time.Millisecond), epochs, w.trained.Round(time.Millisecond))
+	often := fmt.Sprintf("%.3g times", epochs)
+	if epochs == 1 {
+		often = "once"
+	}
+	fmt.Fprintf(w.env.Out, "the teacher ran once, %s; the students' steps went through the cache %s, %s\n",
+		w.taught.Round(time.Millisecond), often, w.trained.Round(time.Millisecond))
 }
 
 // free gives back what was compiled, and its memory.

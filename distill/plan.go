@@ -78,6 +78,9 @@ func (s Stage) Parameters() (trained, all int64) {
 // tokenizer, looks for the data, and writes nothing.
 func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	p := &Plan{Recipe: r, Options: o, Origin: o.Origin, Dir: cmp.Or(o.Run, r.OutputDir)}
+	if o.Resume && o.Overwrite { // which would remove what there is to resume
+		return nil, errors.New("resume goes on with a run, and overwrite starts over: want one of them")
+	}
 	if err := checkpoints.CheckFolder(p.Dir); err != nil {
 		return nil, err
 	}

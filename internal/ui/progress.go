@@ -60,7 +60,7 @@ func (p *Progress) Set(done int64, note string) {
 		_ = p.bar.Set64(done) // a bar that cannot be drawn is no reason to stop the work
 		return
 	}
-	if now.Sub(p.printed) >= linePeriod {
+	if now.Sub(p.printed) >= linePeriod && done < p.total { // of all of it [Progress.Done] tells
 		p.printed = now
 		fmt.Fprintf(p.w, "%s: %d/%d%s%s\n", p.label, done, p.total, comma(note), comma(p.eta(now)))
 	}
@@ -79,8 +79,7 @@ func (p *Progress) Done() {
 	if !p.started {
 		return
 	}
-	took := p.clock().Sub(p.began).Round(time.Second)
-	fmt.Fprintf(p.w, "%s: %d/%d%s, took %s\n", p.label, p.done, p.total, comma(p.note), took)
+	fmt.Fprintf(p.w, "%s: %d/%d%s, took %s\n", p.label, p.done, p.total, comma(p.note), round(p.clock().Sub(p.began)))
 }
 
 func (p *Progress) head() string {
@@ -100,6 +99,17 @@ func (p *Progress) eta(now time.Time) string {
 	perUnit := float64(now.Sub(p.began)) / float64(finished)
 	left := time.Duration(perUnit * float64(p.total-p.done))
 	return left.Round(time.Second).String() + " left"
+}
+
+// round leaves a short time what tells it from none.
+func round(d time.Duration) time.Duration {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond)
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
 }
 
 func comma(s string) string {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -54,6 +55,14 @@ func (c *distillCmd) run(cmd *cobra.Command, recipe string) error {
 	}
 	if c.asJSON && !c.dryRun {
 		return usagef("--json is for --dry-run")
+	}
+	if c.options.Resume && c.options.Overwrite {
+		return usagef("--resume goes on with a run, and --overwrite starts over: want one of them")
+	}
+	if cmd.Flags().Changed("layers") { // an empty one would train them all
+		if _, err := arch.ParseLayers(c.layers); err != nil {
+			return usagef("--layers: %w", err)
+		}
 	}
 	plan, err := c.plan(cmd, recipe)
 	if err != nil {

@@ -37,6 +37,9 @@ Nothing is fetched without it.`,
   linearize doctor --install xla
   linearize doctor --bench 0 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if bench < 0 {
+				return usagef("--bench is %s, want a time to measure for, or 0 for no measurement", bench)
+			}
 			if install != "" {
 				if asJSON {
 					return usagef("--json is for the report, which --install does not print")

@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/spf13/cobra"
-
 	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
@@ -19,7 +17,7 @@ const (
 	exitUsage       = 2   // bad flags or arguments
 	exitInvalid     = 3   // a recipe or checkpoint is invalid; nothing was written
 	exitDiverged    = 4   // training met NaN or Inf; the last save is good
-	exitInterrupted = 130 // Ctrl-C; what was saved last is complete
+	exitInterrupted = 130 // Ctrl-C or SIGTERM; what was saved last is complete
 )
 
 // exiter is an error that knows its exit code, so that the packages below name
@@ -47,7 +45,7 @@ func exitCode(err error) int {
 // engine's do.
 func printError(w io.Writer, err error) {
 	if _, ok := errors.AsType[exiter](err); !ok && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(w, "linearize: interrupted") // whoever pressed Ctrl-C knows of no context
+		fmt.Fprintln(w, "linearize: interrupted") // whoever stopped it knows of no context
 		return
 	}
 	fmt.Fprintf(w, "linearize: %v\n", err)
@@ -76,16 +74,6 @@ func (e *usageError) Unwrap() error { return e.error }
 // usagef makes a usage error of a flag's value.
 func usagef(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...)}
-}
-
-// usage marks the errors of an argument check as usage errors.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &usageError{err}
-		}
-		return nil
-	}
 }
 
 // invalidError is a recipe or checkpoint that a command refuses before it writes.

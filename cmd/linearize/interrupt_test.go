@@ -41,8 +41,16 @@ func startTokenize(t *testing.T) (cmd *exec.Cmd, in io.Writer) {
 }
 
 func TestFirstInterruptLetsTheCommandReturn(t *testing.T) {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) { returns(t, sig) })
+	}
+}
+
+// returns sends a command at work a signal, and sees that it returns by itself.
+func returns(t *testing.T, sig os.Signal) {
+	t.Helper()
 	cmd, in := startTokenize(t)
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 	go func() { // each line is a step, one of which notices

@@ -12,8 +12,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 func main() {
@@ -25,10 +28,10 @@ func main() {
 
 // run is main without the process: the tests of commands and docs call it.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The first Ctrl-C asks the command to save and return. Giving the signal back
-	// at that moment lets a second one end the process at once.
+	// The first Ctrl-C, or what a scheduler sends before it kills, asks the command to save
+	// and return. Giving the signals back at that moment lets a second one end the process.
 	context.AfterFunc(ctx, stop)
 
 	root := newRoot()
@@ -53,13 +56,13 @@ func newRoot() *cobra.Command {
 		// cobra checks these later anyway, with errors that are not marked.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
-				return &usageError{err}
+				return &usageError{advice.On(err, howToCall(cmd, nil))}
 			}
 			return nil
 		},
 	}
 	offlineFlag(root)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newConvertCmd(),
 		newDataCmd(),

@@ -66,6 +66,7 @@ Nothing is fetched without it.`,
 	return cmd
 }
 
+// doctorReport is what --json prints.
 type doctorReport struct {
 	Version   versionInfo    `json:"version"`
 	CPUs      int            `json:"cpus"`         // that Go will use
@@ -106,6 +107,7 @@ type pluginReport struct {
 	Found []engine.Plugin `json:"found"` // in the folders that the search path names
 }
 
+// examine asks the machine, and opens every engine.
 func examine(offline bool) doctorReport {
 	dirs, set := engine.Folders()
 	r := doctorReport{
@@ -131,6 +133,8 @@ func examine(offline bool) doctorReport {
 	return r
 }
 
+// examineEngine opens an engine. That the machine has no plugin is no fault; one that does not
+// work is.
 func (r *doctorReport) examineEngine(name string) engineReport {
 	e := engineReport{Name: name, Missing: name == "xla"}
 	for _, p := range r.Plugins.Found {
@@ -155,6 +159,7 @@ func (e *brokenError) Error() string {
 	return fmt.Sprintf("not usable: %s, see above", strings.Join(e.engines, ", "))
 }
 
+// broken is an error where an engine ought to work and does not.
 func (r *doctorReport) broken() error {
 	var names []string
 	for _, e := range r.Engines {
@@ -168,6 +173,7 @@ func (r *doctorReport) broken() error {
 	return &brokenError{names}
 }
 
+// installPlugin fetches a plugin, says what came, and opens it.
 func installPlugin(cmd *cobra.Command, spec string) error {
 	name, plugin, _ := strings.Cut(spec, ":")
 	if name != "xla" || plugin != "" && plugin != "cpu" && plugin != "cuda" {

@@ -51,6 +51,7 @@ func (r *doctorReport) measure(cmd *cobra.Command, limit time.Duration) error {
 	return cmd.Context().Err()
 }
 
+// measure times products and training on one engine, for about as long as limit.
 func (e *engineReport) measure(ctx context.Context, dir string, limit time.Duration) error {
 	m, err := loadModel(dir, e.Name)
 	if err != nil {

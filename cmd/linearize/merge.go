@@ -60,6 +60,7 @@ type mergeCmd struct {
 	options                 lora.MergeOptions
 }
 
+// run merges an adapter, or says what that would do.
 func (c *mergeCmd) run(cmd *cobra.Command, base, adapter string) error {
 	size, err := shardSize(c.shards)
 	if err != nil {
@@ -129,6 +130,7 @@ type mergeReport struct {
 	Probe   *mergeProbe `json:"probe,omitempty"` // absent with --no-probe and --dry-run
 }
 
+// print is the report in words; its last line is the folder.
 func (r mergeReport) print(w io.Writer) error {
 	t := ui.NewTable("module", "rank", "scale", "max|ΔW|")
 	for _, m := range r.Modules {

@@ -50,10 +50,12 @@ func newRecipesLsCmd() *cobra.Command {
 	return cmd
 }
 
+// recipeList is what --json prints.
 type recipeList struct {
 	Recipes []recipeEntry `json:"recipes"`
 }
 
+// recipeEntry is a line of the list.
 type recipeEntry struct {
 	Name    string   `json:"name"`
 	Teacher string   `json:"teacher"`
@@ -63,6 +65,7 @@ type recipeEntry struct {
 	Steps   int      `json:"steps"` // of all stages
 }
 
+// builtinRecipes reads all recipes of the binary.
 func builtinRecipes() ([]recipeEntry, error) {
 	var all []recipeEntry
 	for _, name := range recipes.Builtin() {
@@ -145,6 +148,7 @@ func writeNew(path string, data []byte) error {
 	return nil
 }
 
+// completeRecipes offers their names to the shell.
 func completeRecipes(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault

@@ -94,6 +94,8 @@ func watchRun(ctx context.Context, w io.Writer, dir string) error {
 	}
 }
 
+// writeStatus is the status in lines of a name and what there is to say. What is not known has
+// no line.
 func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
@@ -137,6 +139,7 @@ func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 	return err
 }
 
+// stateText is the state in words, with what to do next.
 func stateText(st *distill.Status) string {
 	switch st.State {
 	case distill.Running:

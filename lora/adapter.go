@@ -152,6 +152,7 @@ func (a *Adapter) factors(x Low) (factors, error) {
 	return f, err
 }
 
+// values reads a tensor, all of whose elements have to be numbers.
 func (a *Adapter) values(name string) ([]float32, error) {
 	t, err := a.file.Tensor(name)
 	if err != nil {

@@ -75,6 +75,8 @@ func readConfig(dir string) (adapterConfig, error) {
 	return parseConfig(data)
 }
 
+// parseConfig checks adapter_config.json key by key: what is not known may change what the
+// adapter does.
 func parseConfig(data []byte) (adapterConfig, error) {
 	raw, err := checkpoints.ParseConfig(data)
 	if err != nil {

@@ -114,6 +114,7 @@ func names(target, module string) bool {
 	return module == target || strings.HasSuffix(module, "."+target)
 }
 
+// modules lists the linear modules that can have a correction, in layer order.
 func modules(m *arch.Model) []Module {
 	var all []Module
 	for i := range m.Layers {

@@ -69,6 +69,7 @@ func Plugins() []Plugin {
 	return pluginsIn(dirs)
 }
 
+// pluginsIn lists the plugins of some folders, the likeliest to be wanted first.
 func pluginsIn(dirs []string) []Plugin {
 	found := []Plugin{}
 	for _, dir := range dirs {

@@ -57,6 +57,7 @@ func (r *Run) heatMap() (heat, bool) {
 	return h, true
 }
 
+// alignment shows each layer over the steps.
 func (r *Run) alignment(h heat) panel {
 	p := newPanel("alignment loss of each layer: distance to the teacher", "layer")
 	p.Add(h)
@@ -95,6 +96,7 @@ func (h heat) Plot(c draw.Canvas, p *plot.Plot) {
 	h.bar(c, p)
 }
 
+// image has a column for a share of the steps, and rows for each layer, the first at the bottom.
 func (h heat) image(from, to float64) image.Image {
 	layers := h.last - h.first + 1
 	tall := (heatRows + layers - 1) / layers

@@ -94,6 +94,7 @@ func (l *Losses) Of(inputs, targets []int32, batch, seqLen int) ([]float32, erro
 	return take(out)
 }
 
+// inSegments is [Losses.Of] for long sequences.
 func (l *Losses) inSegments(inputs, targets []int32, batch, seqLen int) ([]float32, error) {
 	losses := make([]float32, batch*seqLen)
 	c, err := l.long.run(batch, roundUp(seqLen), func(before int, part *tensors.Tensor) error {

@@ -54,6 +54,7 @@ func (d *Decoder) Prefill(prompts [][]int, capacity int) (*Session, []float32, e
 	return &Session{d, c}, logits, nil
 }
 
+// prefillWhole reads prompts by one graph, compiled for this room.
 func (d *Decoder) prefillWhole(ids []int32, batch, capacity int) (*carried, []float32, error) {
 	exec, err := d.prefillFor(capacity)
 	if err != nil {
@@ -72,6 +73,7 @@ func (d *Decoder) prefillWhole(ids []int32, batch, capacity int) (*carried, []fl
 	return c, logits, nil
 }
 
+// prefillInSegments reads long prompts; the graphs are those of every length.
 func (d *Decoder) prefillInSegments(ids []int32, batch, capacity int) (*carried, []float32, error) {
 	var logits []float32
 	c, err := d.prefillLong.run(batch, capacity, func(_ int, last *tensors.Tensor) (err error) {

@@ -21,6 +21,7 @@ func (m Metrics) Finite() bool {
 	return !math.IsNaN(s) && !math.IsInf(s, 0)
 }
 
+// metrics reads what a graph gave, either of which may be nil.
 func (t *Trainer) metrics(losses, squares *tensors.Tensor) (Metrics, error) {
 	var m Metrics
 	if losses != nil {
@@ -46,6 +47,7 @@ func (t *Trainer) metrics(losses, squares *tensors.Tensor) (Metrics, error) {
 	return m, nil
 }
 
+// add adds what a micro-batch measured, with its share of the step.
 func (m *Metrics) add(x Metrics, share float64) {
 	m.Loss += share * x.Loss
 	if m.Parts == nil {

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -41,7 +40,7 @@ func (t Target) Width(m *arch.Model, layer int) int {
 
 // LoadLayer gives the parameters of a model of [arch.Model.Single] the values of layer
 // i of m, those that want accepts (nil: all). Read is asked by the names that m has.
-// What is not a number is an error that names the tensor.
+// A weight that is not a number is a [*NotFiniteError].
 func (p *Params) LoadLayer(m *arch.Model, i int, want func(arch.Weight) bool, read func(name string) ([]float32, error)) error {
 	own := m.Single(i).LayerWeights(0)
 	for k, w := range m.LayerWeights(i) {
@@ -52,26 +51,14 @@ func (p *Params) LoadLayer(m *arch.Model, i int, want func(arch.Weight) bool, re
 		if err != nil {
 			return err
 		}
-		if at := slices.IndexFunc(data, func(x float32) bool { return x-x != 0 }); at >= 0 {
-			return &NotFiniteError{Layer: i, Tensor: w.Name, Element: at, Value: data[at]}
+		if bad := notFinite(i, w.Name, data); bad != nil {
+			return bad
 		}
 		if err := p.Set(own[k].Name, w.Shape, data); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// NotFiniteError reports a weight that is not a number.
-type NotFiniteError struct {
-	Layer   int
-	Tensor  string
-	Element int
-	Value   float32
-}
-
-func (e *NotFiniteError) Error() string {
-	return fmt.Sprintf("%s: tensor %s is %v at element %d", Place(e.Layer), e.Tensor, e.Value, e.Element)
 }
 
 // Release gives back the memory of all values. The tensors stay declared, so that

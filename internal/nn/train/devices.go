@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/distributed"
@@ -58,17 +59,15 @@ func (d *Devices) Count() int {
 	return d.mesh.NumDevices()
 }
 
-// spread makes an executor one of all devices: its first inputs are the same on each,
-// the others are split by rows; what it gives, and the variables, are the same on each.
-func (d *Devices) spread(e *model.Exec, common, all int) *model.Exec {
+// spread makes an executor one of all devices: its first inputs, common of them, are the
+// same on each; those that follow, if there are batches of rows, are split by these. What
+// it gives, and the variables, are the same on each.
+func (d *Devices) spread(e *model.Exec, common int, batches bool) *model.Exec {
 	if d == nil {
 		return e
 	}
-	specs := make([]*distributed.ShardingSpec, common, all)
-	for i := range specs {
-		specs[i] = d.whole
-	}
-	if all > common { // the last one holds for all that follow
+	specs := slices.Repeat([]*distributed.ShardingSpec{d.whole}, common)
+	if batches { // the last one holds for all that follow
 		specs = append(specs, d.rows)
 	}
 	return e.AutoSharding(d.mesh).WithInputShardingSpecs(specs...).WithOutputShardingSpecs(d.whole)

@@ -100,13 +100,13 @@ func New(s Setup) (*Trainer, error) {
 		if g.into.accumulate, err = model.NewExec(s.Backend, s.Store, t.accumulateGraph(g.student)); err != nil {
 			return nil, fmt.Errorf("build step: %w", err)
 		}
-		g.into.fused = s.Devices.spread(g.into.fused, 1, 3)
-		g.into.accumulate = s.Devices.spread(g.into.accumulate, 1, 3)
+		g.into.fused = s.Devices.spread(g.into.fused, 1, true)
+		g.into.accumulate = s.Devices.spread(g.into.accumulate, 1, true)
 	}
 	if t.apply, err = model.NewExec(s.Backend, s.Store, t.applyGraph); err != nil {
 		return nil, fmt.Errorf("build step: %w", err)
 	}
-	t.apply = t.Devices.spread(t.apply, 2, 2)
+	t.apply = t.Devices.spread(t.apply, 2, false)
 	return t, nil
 }
 

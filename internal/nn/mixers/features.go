@@ -6,14 +6,15 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+	"github.com/seed-1411d8c0/linearize/internal/nn/scan"
 )
 
 // floor is the least value of a feature, and what keeps the denominator of hedgehog's
 // linear form from zero.
 const floor = 1e-12
 
-// features maps queries ("q") or keys ("k") u [H, B, T, D] to features [H, B, T, Φ],
-// each head by a map W [D, F] of its own:
+// features maps queries ("q") u [H, B, T, D] or keys ("k") u [G, B, T, D] to features
+// [H, B, T, Φ], each head by a map W [D, F] of its own:
 //
 //	z    = u·W + b                               b with map_bias
 //	φ(u) = max(f(z), 1e-12)                      Φ = F
@@ -30,17 +31,31 @@ const floor = 1e-12
 // Source: softmax and exp as in LoLCATs, arXiv:2410.10254; relu: T2R, Kasai et al. 2021,
 // arXiv:2103.13076; elu: Katharopoulos et al. 2020, arXiv:2006.16236.
 func (hedgehog) features(l Layer, which string, u *Node) *Node {
-	g, h, b, t, d := u.Graph(), u.Shape().Dim(0), u.Shape().Dim(1), u.Shape().Dim(2), u.Shape().Dim(3)
+	g, b, t := u.Graph(), u.Shape().Dim(1), u.Shape().Dim(2)
 	name := "mixer.feature_map_" + which
 	if l.Mixer.Bool("tie_maps") {
 		name = "mixer.feature_map"
 	}
-	z := ops.AB(Reshape(u, h, b*t, d), l.Tensor(g, name+".weight"))
+	z := perHead(u, l.Tensor(g, name+".weight"))
 	if l.Mixer.Bool("map_bias") {
 		z = Add(z, InsertAxes(l.Tensor(g, name+".bias"), 1))
 	}
 	phi := atLeast(floor, positive(l.Mixer.Text("feature_map"), l.Mixer.Bool("negated"), z)...)
-	return Reshape(phi, h, b, t, -1)
+	return Reshape(phi, phi.Shape().Dim(0), b, t, -1)
+}
+
+// perHead is u·W of each head, [H, B·T, F], for u [G, B, T, D] and W [H, D, F]. The maps of
+// heads that share what they map are one wide matrix, but not where u is the smaller to repeat.
+func perHead(u, w *Node) *Node {
+	g, rows, d := u.Shape().Dim(0), u.Shape().Dim(1)*u.Shape().Dim(2), u.Shape().Dim(3)
+	h, f := w.Shape().Dim(0), w.Shape().Dim(2)
+	u, r := Reshape(u, g, rows, d), h/g
+	if r == 1 || rows < f {
+		return ops.AB(scan.PerQuery(u, r), w)
+	}
+	wide := Reshape(TransposeAllAxes(Reshape(w, g, r, d, f), 0, 2, 1, 3), g, d, r*f)
+	z := Reshape(ops.AB(u, wide), g, rows, r, f)
+	return Reshape(TransposeAllAxes(z, 0, 2, 1, 3), h, rows, f)
 }
 
 // positive is features after the projection, before the floor, which stand beside each other.

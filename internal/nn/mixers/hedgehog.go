@@ -125,7 +125,7 @@ func (h hedgehog) linear(l Layer, t tokens, from State) scan.Inputs {
 // [G, B, T, ·], without its quotient.
 func (h hedgehog) branch(l Layer, q, keys, values, first *Node) scan.Inputs {
 	return scan.Inputs{
-		Q: h.features(l, "q", q), K: h.features(l, "k", l.perQuery(keys)),
+		Q: h.features(l, "q", q), K: h.features(l, "k", keys),
 		V: l.perQuery(values), First: first,
 	}
 }

@@ -54,7 +54,7 @@ func (s softmax) LogWeights(l Layer, x *Node) *Node {
 func (h hedgehog) LogWeights(l Layer, x *Node) *Node {
 	t, g := h.inputs(l, x, State{}), x.Graph()
 	n := t.count()
-	own := l.perQuery(ops.Span(t.keys, 2, t.w, t.w+n))
+	own := ops.Span(t.keys, 2, t.w, t.w+n)
 	far := Log(ops.ABt(h.features(l, "q", t.q), h.features(l, "k", own)))
 	hidden := ExpandLeftToRank(seeing(upTo(g, n)), 4)
 	if t.w == 0 {
@@ -68,7 +68,7 @@ func (h hedgehog) LogWeights(l Layer, x *Node) *Node {
 		set = stepped(g, n, t.w, t.n)
 	}
 	set = LogicalAnd(set, upTo(g, n))
-	scores := Add(t.scores(t.q, own), ExpandLeftToRank(seeing(set), 4))
+	scores := Add(t.scores(t.q, l.perQuery(own)), ExpandLeftToRank(seeing(set), 4))
 	scores = Sub(scores, ReduceAndKeep(scores, ReduceMax, -1))
 	gamma := Sigmoid(l.Tensor(g, "mixer.window_factors"))
 	scores = Add(scores, scan.PerHead(Log(gamma), 4))

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -156,6 +157,12 @@ func Values(v *model.Variable) ([]float32, error) {
 		value.FinalizeLocal()
 	}
 	return data, err
+}
+
+// Take returns a copy of a result's numbers and frees it, without waiting for the collector.
+func Take(t *tensors.Tensor) ([]float32, error) {
+	data, err := tensors.CopyFlatData[float32](t)
+	return data, errors.Join(err, t.FinalizeAll())
 }
 
 // Has reports whether there is a tensor of this name.

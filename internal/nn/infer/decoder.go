@@ -84,13 +84,13 @@ func (d *Decoder) Forward(ids []int) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %d tokens: %w", len(row), err)
 	}
-	return take(out)
+	return nn.Take(out)
 }
 
 func (d *Decoder) forwardInSegments(row []int32) ([]float32, error) {
 	logits := make([]float32, 0, len(row)*d.Net.Model.Vocab)
 	c, err := d.forwardLong.run(1, roundUp(len(row)), func(_ int, part *tensors.Tensor) error {
-		data, err := take(part)
+		data, err := nn.Take(part)
 		logits = append(logits, data...)
 		return err
 	}, row)

@@ -18,8 +18,6 @@
 package infer
 
 import (
-	"errors"
-
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -91,14 +89,14 @@ func (l *Losses) Of(inputs, targets []int32, batch, seqLen int) ([]float32, erro
 	if err != nil {
 		return nil, err
 	}
-	return take(out)
+	return nn.Take(out)
 }
 
 // inSegments is [Losses.Of] for long sequences.
 func (l *Losses) inSegments(inputs, targets []int32, batch, seqLen int) ([]float32, error) {
 	losses := make([]float32, batch*seqLen)
 	c, err := l.long.run(batch, roundUp(seqLen), func(before int, part *tensors.Tensor) error {
-		data, err := take(part)
+		data, err := nn.Take(part)
 		n := len(data) / batch
 		for b := range batch {
 			copy(losses[b*seqLen+before:], data[b*n:(b+1)*n])
@@ -115,10 +113,4 @@ func (l *Losses) inSegments(inputs, targets []int32, batch, seqLen int) ([]float
 func (l *Losses) Finalize() {
 	l.whole.Finalize()
 	l.long.finalize()
-}
-
-// take copies a result to the host and frees it on the device.
-func take(t *tensors.Tensor) ([]float32, error) {
-	data, err := tensors.CopyFlatData[float32](t)
-	return data, errors.Join(err, t.FinalizeAll())
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn"
 )
 
 // roundTo is what capacities are rounded up to, so that requests of about the same
@@ -66,7 +68,7 @@ func (d *Decoder) prefillWhole(ids []int32, batch, capacity int) (*carried, []fl
 		return nil, nil, err
 	}
 	c := &carried{m: d.Model, batch: batch, capacity: capacity, seen: t, states: out[1:]}
-	logits, err := take(out[0])
+	logits, err := nn.Take(out[0])
 	if err != nil {
 		return nil, nil, errors.Join(err, c.close())
 	}
@@ -77,7 +79,7 @@ func (d *Decoder) prefillWhole(ids []int32, batch, capacity int) (*carried, []fl
 func (d *Decoder) prefillInSegments(ids []int32, batch, capacity int) (*carried, []float32, error) {
 	var logits []float32
 	c, err := d.prefillLong.run(batch, capacity, func(_ int, last *tensors.Tensor) (err error) {
-		logits, err = take(last)
+		logits, err = nn.Take(last)
 		return err
 	}, ids)
 	return c, logits, err
@@ -103,7 +105,7 @@ func (s *Session) Step(ids []int) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token %d: %w", s.seen, err)
 	}
-	return take(out)
+	return nn.Take(out)
 }
 
 // Seen is the number of tokens in each sequence.

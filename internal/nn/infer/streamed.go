@@ -90,7 +90,7 @@ func call(exec *model.Exec, in *tensors.Tensor) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return take(out)
+	return nn.Take(out)
 }
 
 // ends loads the tensors of these groups outside the layers.

@@ -53,20 +53,13 @@ func (b *Block) Run(x []float32, batch, tokens int) (mixed, next []float32, err 
 	if err != nil {
 		return nil, nil, fmt.Errorf("run block: %w", err)
 	}
-	if mixed, err = take(out[0]); err != nil {
-		return nil, nil, err
+	if mixed, err = nn.Take(out[0]); err == nil {
+		next, err = nn.Take(out[1])
 	}
-	next, err = take(out[1])
-	return mixed, next, err
-}
-
-// take copies a result and frees it, without waiting for the collector.
-func take(t *tensors.Tensor) ([]float32, error) {
-	data, err := tensors.CopyFlatData[float32](t)
 	if err != nil {
-		return nil, fmt.Errorf("read block: %w", err)
+		return nil, nil, fmt.Errorf("read block: %w", err)
 	}
-	return data, t.FinalizeAll()
+	return mixed, next, nil
 }
 
 // Close frees the graph and the tensors.

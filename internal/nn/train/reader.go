@@ -58,9 +58,9 @@ func (r *Reader) Read(ids []int32, see func(logits []float32)) error {
 		if err != nil {
 			return fmt.Errorf("read window: %w", err)
 		}
-		logits, err := take(out[0])
+		logits, err := nn.Take(out[0])
 		if err != nil {
-			return err
+			return fmt.Errorf("read window: %w", err)
 		}
 		for at := 0; at < len(logits); at += r.vocab {
 			see(logits[at : at+r.vocab])

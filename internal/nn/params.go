@@ -95,7 +95,8 @@ func (p *Params) Load(folder Reader, m *arch.Model, want func(arch.Weight) bool)
 	return nil
 }
 
-// Set adds a tensor, or gives it a new value.
+// Set adds a tensor, or gives it a new value, in row order. The error is for data that is
+// not as large as the shape.
 func (p *Params) Set(name string, shape []int, data []float32) error {
 	n := 1
 	for _, d := range shape {
@@ -126,7 +127,7 @@ func (p *Params) Names() []string { return p.names }
 // Variable returns the variable of a tensor, or nil.
 func (p *Params) Variable(name string) *model.Variable { return p.store.GetVariable(p.path(name)) }
 
-// Float32 returns a copy of a tensor's present value.
+// Float32 returns a copy of a tensor's present value, in row order.
 func (p *Params) Float32(name string) ([]float32, error) {
 	v := p.Variable(name)
 	if v == nil {
@@ -139,7 +140,7 @@ func (p *Params) Float32(name string) ([]float32, error) {
 	return data, nil
 }
 
-// OnDevice is a tensor of these numbers on the first device of a backend, and nowhere
+// OnDevice is an fp32 tensor of these numbers, which are in row order, on the first device of a backend, and nowhere
 // else; for nil it is on the host.
 func OnDevice(b compute.Backend, shape []int, data []float32) (*tensors.Tensor, error) {
 	return tensors.FromRaw(b, 0, shapes.Make(dtypes.Float32, shape...), dtypes.UnsafeByteSlice(data))

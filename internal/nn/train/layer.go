@@ -46,8 +46,9 @@ func (b *Block) Serves(one *arch.Model) bool { return b.model.Same(one) }
 // Params are the layer's tensors, to be filled by [nn.Params.LoadLayer].
 func (b *Block) Params() *nn.Params { return b.params }
 
-// Run computes what the layer makes of hidden states, batch × tokens rows: what its
-// mixer gives, and the hidden states behind it.
+// Run computes what the layer makes of hidden states: what its mixer gives, as the target
+// has it, and the hidden states behind it. All are in row order, [batch, tokens, ·] as
+// [nn.Net.Block] says.
 func (b *Block) Run(x []float32, batch, tokens int) (mixed, next []float32, err error) {
 	out, err := b.exec.Exec(tensors.FromFlatDataAndDimensions(x, batch, tokens, b.model.Hidden))
 	if err != nil {

@@ -46,7 +46,7 @@ func NewReader(backend compute.Backend, store *model.Store, net nn.Net) (*Reader
 	return r, nil
 }
 
-// Read shows the logits of each next token of a window, in order. The slice is the
+// Read shows the logits [V] of each next token of a window, in order. The slice is the
 // reader's.
 func (r *Reader) Read(ids []int32, see func(logits []float32)) error {
 	parts, err := r.hidden.Exec(tensors.FromFlatDataAndDimensions(ids, 1, len(ids)))

@@ -41,7 +41,8 @@ func (t *Trainer) makeSums() error {
 	return nil
 }
 
-// Moments returns the optimizer's two moments of a trainable tensor.
+// Moments returns the optimizer's two moments of trainable tensor i of [Setup].Tensors, in
+// row order.
 func (t *Trainer) Moments(i int) (first, second []float32, err error) {
 	for _, x := range []struct {
 		from *model.Variable

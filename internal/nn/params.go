@@ -140,8 +140,8 @@ func (p *Params) Float32(name string) ([]float32, error) {
 	return data, nil
 }
 
-// OnDevice is an fp32 tensor of these numbers, which are in row order, on the first device of a backend, and nowhere
-// else; for nil it is on the host.
+// OnDevice is an fp32 tensor of these numbers, which are in row order, on the first device
+// of a backend, and nowhere else; for nil it is on the host.
 func OnDevice(b compute.Backend, shape []int, data []float32) (*tensors.Tensor, error) {
 	return tensors.FromRaw(b, 0, shapes.Make(dtypes.Float32, shape...), dtypes.UnsafeByteSlice(data))
 }

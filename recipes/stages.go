@@ -48,9 +48,10 @@ func checkStage(at string, s *Stage, t *tree, rp *report) {
 
 // checkLoss checks the weights of a stage's objective, and that one is not 0.
 func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
-	sum := 0.0
+	sum, broken := 0.0, false
 	for _, part := range lossParts {
 		path, v := at+"."+part.key, *part.value(&s.Loss)
+		broken = broken || rp.broken[path]
 		if _, ok := k.loss[part.key]; !ok {
 			if v != 0 {
 				rp.at(path, "is not for a stage of kind %s, which has %s", s.Kind, strings.Join(slices.Sorted(maps.Keys(k.loss)), ", "))
@@ -67,7 +68,7 @@ func checkLoss(at string, s *Stage, k kind, t *tree, rp *report) {
 		rp.number(path, v, v >= 0, ">= 0")
 		sum += v
 	}
-	if sum == 0 {
+	if sum == 0 && !broken {
 		rp.at(at, "every weight is 0, want one of a stage of kind %s > 0", s.Kind)
 	}
 	switch target := at + ".target"; {

@@ -68,6 +68,8 @@ func newTree(data []byte, sets []string, rp *report) *tree {
 func (t *tree) syntax(e *yaml.LoadError, rp *report) {
 	line, column, message := e.Mark.Line, e.Mark.Column, strings.TrimPrefix(e.Message, "yaml: ")
 	switch {
+	case message == "no documents in stream": // comments alone
+		line, column, message = 1, 1, "the recipe is empty"
 	case line == 0: // a second document, which comes without a place
 		for i, text := range t.lines {
 			if strings.HasPrefix(text, "---") {

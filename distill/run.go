@@ -68,11 +68,11 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 			return "", err
 		}
 	}
+	s.pictures.draw() // a run with a final model is finished, and is not gone on with
 	last := p.last()
 	if err := s.saveModel(final, last.merged(), last.Steps); err != nil {
 		return "", err
 	}
-	s.pictures.draw()
 	return final, s.summary()
 }
 

@@ -19,7 +19,10 @@ type File struct {
 	entries  map[string]entry
 	metadata map[string]string
 
-	mu      sync.RWMutex // guards mapping
+	file *os.File
+	size int
+
+	mu      sync.RWMutex // guards file and mapping
 	mapping mmap.MMap    // nil once closed
 
 	finite sync.Map // names of tensors that were read and are
@@ -35,12 +38,16 @@ func OpenFile(path string) (*File, error) {
 }
 
 // openFile leaves it to the caller to name the file.
-func openFile(path string) (*File, error) {
+func openFile(path string) (f *File, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, bare(err)
 	}
-	defer func() { _ = file.Close() }() // a mapping outlives its descriptor
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, file.Close())
+		}
+	}()
 	stat, err := file.Stat()
 	if err != nil {
 		return nil, bare(err)
@@ -55,7 +62,7 @@ func openFile(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map: %w", err)
 	}
-	f := &File{path: path, mapping: mapping}
+	f = &File{path: path, file: file, size: len(mapping), mapping: mapping}
 	if f.entries, f.metadata, err = parseHeader(mapping); err != nil {
 		return nil, errors.Join(err, mapping.Unmap())
 	}
@@ -100,6 +107,21 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	return Tensor{Info: e.info.clone(), Data: f.mapping[e.begin:e.end:e.end], file: f}, nil
 }
 
+// copyTo writes the bytes of a tensor of a file.
+func (t Tensor) copyTo(w *fsx.Writer) error {
+	f := t.file
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.mapping == nil {
+		return fmt.Errorf("read %s: tensor %s: file is closed", f.path, t.Name)
+	}
+	e := f.entries[t.Name]
+	if err := w.CopyFrom(f.file, int64(e.begin), int64(e.end-e.begin)); err != nil {
+		return fmt.Errorf("tensor %s: %w", t.Name, err)
+	}
+	return nil
+}
+
 // Close unmaps the file. Views of its tensors must not be read any more.
 func (f *File) Close() error {
 	f.mu.Lock()
@@ -107,7 +129,23 @@ func (f *File) Close() error {
 	if f.mapping == nil {
 		return nil
 	}
-	return f.mapping.Unmap()
+	return errors.Join(f.mapping.Unmap(), f.file.Close())
+}
+
+// visit shows the bytes [begin, end) of the file, which it must not keep, and lets the
+// memory that holds them go.
+func (f *File) visit(begin, end int, see func(data []byte) error) error {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.mapping == nil {
+		return fmt.Errorf("read %s: file is closed", f.path)
+	}
+	defer fsx.DropPages(f.mapping, begin, end)
+	err := guarded(func() error { return see(f.mapping[begin:end]) })
+	if errors.Is(err, errFault) {
+		return fmt.Errorf("read %s: %w", f.path, err)
+	}
+	return err
 }
 
 // release lets the kernel take back the memory that holds some of a tensor's bytes:

@@ -9,17 +9,21 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/half"
 )
 
-// Source is a tensor to write. Data is called once, when its turn comes, and what it
-// returns is let go once written: at no time are two tensors held. It returns the
-// elements in row-major order, little-endian.
+// Source is a tensor to write. Data is called once, one after the other, but on another
+// goroutine and before its turn to be written has come: up to 32 MiB before. It returns
+// the elements in row-major order, little-endian. It is nil where [Tensor.Source] has made
+// a source of a file's tensor: those bytes go from file to file.
 type Source struct {
 	Name  string
 	DType DType
 	Shape []int
 	Data  func() ([]byte, error)
 
-	view Tensor // of the file that the bytes come from, if they are a view of one
+	view Tensor // what to copy where Data is nil
 }
+
+// copied tells whether the bytes are those of a file.
+func (s Source) copied() bool { return s.Data == nil && s.view.file != nil }
 
 // Bytes returns the size of the data.
 func (s Source) Bytes() int64 { return Info{DType: s.DType, Shape: s.Shape}.Bytes() }
@@ -36,9 +40,6 @@ func FromFloat32(name string, shape []int, data []float32, as DType) Source {
 // a [Source] gives: for sources that compute their values only when asked. A finite
 // value that the dtype would round to infinity is an error.
 func EncodeFloat32(data []float32, as DType) ([]byte, error) {
-	if err := checkRange(data, as); err != nil {
-		return nil, err
-	}
 	switch as {
 	case F32:
 		out := make([]byte, 4*len(data))
@@ -49,48 +50,39 @@ func EncodeFloat32(data []float32, as DType) ([]byte, error) {
 	case F16:
 		out := make([]byte, 2*len(data))
 		half.NarrowF16(out, data)
-		return out, nil
+		return out, checkRange(data, out, as)
 	case BF16:
 		out := make([]byte, 2*len(data))
 		half.NarrowBF16(out, data)
-		return out, nil
+		return out, checkRange(data, out, as)
 	default:
 		return nil, fmt.Errorf("encode float32: dtype %s, want F32, F16 or BF16", as)
 	}
 }
 
-// checkRange compares with the least number that rounds away from the dtype's
-// largest: for F16, whose largest is 65504, that is 65520.
-func checkRange(data []float32, as DType) error {
-	var beyond uint32 // numbers without a sign are ordered as their bits are
-	switch as {
-	case F16:
-		beyond = math.Float32bits(65520)
-	case BF16:
-		beyond = 0x7f7f8000
-	default:
-		return nil
-	}
-	reach := math.Float32bits(float32(math.Inf(1))) - beyond
-	for i, x := range data {
-		if math.Float32bits(x)&^(1<<31)-beyond < reach {
-			return fmt.Errorf("element %d is %g, which %s cannot hold", i, data[i], as)
+// checkRange looks for an element that was finite before it was narrowed.
+func checkRange(data []float32, narrow []byte, as DType) error {
+	const size = 2
+	for at := 0; at < len(data); at++ {
+		n := exponentBits[as].find(narrow[size*at:], size)
+		if n < 0 {
+			return nil
+		}
+		if at += n; data[at]-data[at] == 0 {
+			return fmt.Errorf("element %d is %g, which %s cannot hold", at, data[at], as)
 		}
 	}
 	return nil
 }
 
 // Source makes a source that copies the tensor byte for byte, without holding it in
-// memory of its own. The name may be changed; the folder must stay open until it is
-// written.
+// memory. The name may be changed; the folder must stay open until it is written.
 func (t Tensor) Source() Source {
-	s := Source{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape), Data: func() ([]byte, error) { return t.Data, nil }}
+	s := Source{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape)}
 	if t.file != nil {
 		s.view = t
-		s.Data = func() ([]byte, error) { // asks again, as the file may be closed by now
-			now, err := t.file.Tensor(t.Name)
-			return now.Data, err
-		}
+	} else {
+		s.Data = func() ([]byte, error) { return t.Data, nil }
 	}
 	return s
 }
@@ -102,7 +94,7 @@ func (s Source) check() error {
 		return fmt.Errorf("tensor %q: not a name for a tensor", s.Name)
 	case s.DType.Size() == 0:
 		return fmt.Errorf("tensor %s: dtype %q is not supported", s.Name, s.DType)
-	case s.Data == nil:
+	case s.Data == nil && !s.copied():
 		return fmt.Errorf("tensor %s: no data", s.Name)
 	}
 	elements := 1

@@ -3,11 +3,7 @@ package checkpoints
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,22 +11,24 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+
+	"github.com/zeebo/xxh3"
 )
 
-// Digests returns the SHA-256 of each weight file in hexadecimal, by base name, as
-// [Folder.Verify] does.
+// Digests returns a digest of each weight file by base name, as [Folder.Verify] does.
 func (f *Folder) Digests() (map[string]string, error) {
 	return f.Verify(context.Background(), func(string) bool { return false })
 }
 
 // Verify reads the weight files from end to end, as many at a time as there are
-// processors, and returns the SHA-256 of each in hexadecimal, by base name. The tensors
-// that check picks are checked in passing as [Tensor.CheckFinite] does. It ends soon
-// after the first error, and after ctx is cancelled.
+// processors, and returns a digest of each by base name. The tensors that check picks are
+// checked in passing as [Tensor.CheckFinite] does. It ends soon after the first error, and
+// after ctx is cancelled.
 //
-// In the Hub's cache a weight file is a link to blobs/SHA256: whoever put it there has
-// named it by its digest, which is taken from the name. What nothing else asks for is
-// then not read.
+// A digest is "xxh128:" and the 32 hexadecimal digits that xxhsum -H2 prints of the file:
+// for telling files apart, not for trust. In the Hub's cache a weight file is a link to
+// blobs/SHA256: whoever put it there has named it by its digest, which is "sha256:" and
+// that name; what nothing else asks for is then not read.
 func (f *Folder) Verify(ctx context.Context, check func(tensor string) bool) (map[string]string, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -63,25 +61,12 @@ func (f *Folder) Verify(ctx context.Context, check func(tensor string) bool) (ma
 	return out, nil
 }
 
-// verify is [Folder.Verify] of one file. It reads pieces into memory of its own: beside
-// a writer of the same tensors, faults of a shared mapping cost more than the copying.
-func (f *File) verify(ctx context.Context, check func(tensor string) bool) (sum string, err error) {
-	f.mu.RLock()
-	size := len(f.mapping)
-	f.mu.RUnlock()
-	if size == 0 {
-		return "", fmt.Errorf("read %s: file is closed", f.path)
-	}
-	file, err := os.Open(f.path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	h := sha256.New()
-	r := &verifier{ctx: ctx, file: file, digest: h}
-	sum, named := blobDigest(f.path)
-	if named {
-		r.digest = io.Discard
+// verify is [Folder.Verify] of one file.
+func (f *File) verify(ctx context.Context, check func(tensor string) bool) (digest string, err error) {
+	digest, named := blobDigest(f.path)
+	r := &verifier{ctx: ctx, file: f}
+	if !named {
+		r.digest = xxh3.New()
 	}
 	for _, e := range f.inOrder() { // behind the header they cover the file
 		look := check(e.info.Name) && !f.knownFinite(e.info.Name)
@@ -104,19 +89,21 @@ func (f *File) verify(ctx context.Context, check func(tensor string) bool) (sum 
 		f.noteFinite(e.info.Name)
 	}
 	if named {
-		return sum, nil
+		return digest, nil
 	}
-	err = r.read(size, nil)
-	return hex.EncodeToString(h.Sum(nil)), err
+	if err := r.read(f.size, nil); err != nil {
+		return "", err
+	}
+	sum := r.digest.Sum128().Bytes()
+	return "xxh128:" + hex.EncodeToString(sum[:]), nil
 }
 
 // verifier reads a file from its beginning on.
 type verifier struct {
 	ctx    context.Context
-	file   *os.File
-	digest io.Writer
-	at     int // what is behind it is read
-	piece  [verifyEvery]byte
+	file   *File
+	digest *xxh3.Hasher // nil when nobody asks for it
+	at     int          // what is behind it is read
 }
 
 // read takes the bytes up to end into the digest. See, unless nil, is given each piece
@@ -126,22 +113,31 @@ func (r *verifier) read(end int, see func(data []byte, at int) error) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		data := r.piece[:min(verifyEvery, end-r.at)]
-		if _, err := r.file.ReadAt(data, int64(r.at)); err != nil {
-			return fmt.Errorf("read %s: %w", r.file.Name(), err)
-		}
-		if see != nil {
-			if err := see(data, r.at); err != nil {
-				return err
+		next := min(r.at+releaseEvery, end)
+		err := r.file.visit(r.at, next, func(data []byte) error {
+			for begin := 0; begin < len(data); begin += verifyEvery {
+				piece := data[begin:min(begin+verifyEvery, len(data))]
+				if see != nil {
+					if err := see(piece, r.at+begin); err != nil {
+						return err
+					}
+				}
+				if r.digest != nil {
+					_, _ = r.digest.Write(piece)
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		_, _ = r.digest.Write(data)
-		r.at += len(data)
+		r.at = next
 	}
 	return nil
 }
 
-// verifyEvery is how much is read at a time, so that the processor has it at hand still.
+// verifyEvery is how much is looked at at a time, so that the processor has it at hand
+// still for the second look.
 const verifyEvery = 256 << 10
 
 // inOrder lists the tensors as they lie in the file.
@@ -153,11 +149,11 @@ var sha256Form = regexp.MustCompile("^[0-9a-f]{64}$")
 
 // blobDigest returns the digest that the Hub's cache has named a weight file by. Files
 // that are not in LFS are named by git's SHA-1, and tell nothing.
-func blobDigest(path string) (sum string, ok bool) {
+func blobDigest(path string) (digest string, ok bool) {
 	target, err := os.Readlink(path)
 	if err != nil {
 		return "", false
 	}
-	sum = filepath.Base(target)
-	return sum, filepath.Base(filepath.Dir(target)) == "blobs" && sha256Form.MatchString(sum)
+	name := filepath.Base(target)
+	return "sha256:" + name, filepath.Base(filepath.Dir(target)) == "blobs" && sha256Form.MatchString(name)
 }

@@ -3,7 +3,6 @@ package checkpoints
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,14 +22,24 @@ type Output struct {
 	// name: it may be worked out meanwhile.
 	Last map[string]func() ([]byte, error)
 
+	// Before, which may be nil, is called before each tensor is written. Its error is that
+	// of the write.
+	Before func(Source) error
+
 	MaxShardSize int64 // bytes of tensors per shard; 0 means DefaultShardSize
 	Overwrite    bool  // replace a folder that is not empty
+
+	// NoSync does not wait for the disk, as cp does not, for what can be made again: after
+	// a power failure in the minute that follows files may be too short, which [Open] tells.
+	// It has no effect with Overwrite.
+	NoSync bool
 }
 
 // Write makes dir a model folder: config.json, model.safetensors or shards with an
 // index, and the other files. Everything that can be refused is refused first. The
 // files are written into a sibling folder that becomes dir when all of them are on
-// the disk, so dir holds the old model, the new one or nothing, even after a crash.
+// the disk, so dir holds the old model, the new one or nothing, even after a crash
+// (but see [Output.NoSync]).
 func Write(dir string, out Output) error {
 	if err := out.check(); err != nil {
 		return fmt.Errorf("write %s: %w", dir, err)
@@ -38,7 +47,13 @@ func Write(dir string, out Output) error {
 	if err := CheckOutput(dir, out.Overwrite, out.inputs()...); err != nil {
 		return err
 	}
-	if err := fsx.ReplaceDir(dir, out.Overwrite, out.fill); err != nil {
+	var err error
+	if out.NoSync = out.NoSync && !out.Overwrite; out.NoSync {
+		err = fsx.PlaceDir(dir, out.fill)
+	} else {
+		err = fsx.ReplaceDir(dir, out.Overwrite, out.fill)
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", dir, err)
 	}
 	return nil
@@ -103,10 +118,14 @@ func (out *Output) inputs() []string {
 }
 
 func (out *Output) fill(tmp string) error {
+	before := out.Before
+	if before == nil {
+		before = func(Source) error { return nil }
+	}
 	shards := PlanShards(out.Tensors, out.MaxShardSize)
 	for _, shard := range shards {
-		err := create(filepath.Join(tmp, shard.File), func(w io.Writer) error {
-			return writeTensors(w, shard.Tensors, map[string]string{"format": "pt"})
+		err := out.create(filepath.Join(tmp, shard.File), func(w *fsx.Writer) error {
+			return writeTensors(w, shard.Tensors, map[string]string{"format": "pt"}, before)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", shard.File, err)
@@ -134,31 +153,32 @@ func (out *Output) fill(tmp string) error {
 		}
 	}
 	for _, path := range out.Copy {
-		if err := copyFile(filepath.Join(tmp, filepath.Base(path)), path); err != nil {
+		if err := out.copyFile(filepath.Join(tmp, filepath.Base(path)), path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func copyFile(to, from string) (err error) {
+func (out *Output) copyFile(to, from string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	return create(to, func(w io.Writer) error {
-		_, err := io.Copy(w, src)
+	stat, err := src.Stat()
+	if err != nil {
 		return err
-	})
+	}
+	return out.create(to, func(w *fsx.Writer) error { return w.CopyFrom(src, 0, stat.Size()) })
 }
 
-func create(path string, write func(io.Writer) error) error {
+func (out *Output) create(path string, write func(*fsx.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	w := fsx.NewWriter(f)
+	w := fsx.NewWriter(f, !out.NoSync)
 	err = write(w)
 	if err == nil {
 		err = w.Flush()

@@ -117,6 +117,38 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// tensor is what a header says of one.
+type tensor struct {
+	DType   string
+	Shape   []int
+	Offsets [2]int `json:"data_offsets"`
+}
+
+// header reads that of a file, with its metadata, from the bytes alone.
+func header(t *testing.T, dir, file string) (tensors map[string]tensor, meta string) {
+	t.Helper()
+	data := read(t, dir, file)
+	n := binary.LittleEndian.Uint64(data)
+	if n%8 != 0 {
+		t.Errorf("%s: header of %d bytes, want a multiple of 8", file, n)
+	}
+	raw := map[string]json.RawMessage{}
+	if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
+		t.Fatal(err)
+	}
+	meta = string(raw["__metadata__"])
+	delete(raw, "__metadata__")
+	tensors = map[string]tensor{}
+	for name, value := range raw {
+		var x tensor
+		if err := json.Unmarshal(value, &x); err != nil {
+			t.Fatal(err)
+		}
+		tensors[name] = x
+	}
+	return tensors, meta
+}
+
 // TestLayoutOfShards checks what other tools rely on, from the bytes alone.
 func TestLayoutOfShards(t *testing.T) {
 	source := func(name string, dtype checkpoints.DType, shape ...int) checkpoints.Source {
@@ -140,33 +172,6 @@ func TestLayoutOfShards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type tensor struct {
-		DType   string
-		Shape   []int
-		Offsets [2]int `json:"data_offsets"`
-	}
-	header := func(file string) (map[string]tensor, string) {
-		data := read(t, dir, file)
-		n := binary.LittleEndian.Uint64(data)
-		if n%8 != 0 {
-			t.Errorf("%s: header of %d bytes, want a multiple of 8", file, n)
-		}
-		raw := map[string]json.RawMessage{}
-		if err := json.Unmarshal(data[8:8+n], &raw); err != nil {
-			t.Fatal(err)
-		}
-		meta := string(raw["__metadata__"])
-		delete(raw, "__metadata__")
-		out := map[string]tensor{}
-		for name, value := range raw {
-			var x tensor
-			if err := json.Unmarshal(value, &x); err != nil {
-				t.Fatal(err)
-			}
-			out[name] = x
-		}
-		return out, meta
-	}
 	want := map[string]map[string]tensor{
 		"model-00001-of-00002.safetensors": {"big": {"F32", []int{100}, [2]int{0, 400}}},
 		"model-00002-of-00002.safetensors": {
@@ -183,7 +188,7 @@ func TestLayoutOfShards(t *testing.T) {
 		t.Fatalf("files (-want +got):\n%s", diff)
 	}
 	for file, tensors := range want {
-		got, meta := header(file)
+		got, meta := header(t, dir, file)
 		if diff := cmp.Diff(tensors, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", file, diff)
 		}
@@ -234,9 +239,11 @@ func TestPlanShards(t *testing.T) {
 	}
 }
 
-// TestOneTensorAtATime also checks that data is asked for once.
-func TestOneTensorAtATime(t *testing.T) {
+// TestOnce checks that data is asked for once, and that what is heard before each tensor
+// comes in the order of the file.
+func TestOnce(t *testing.T) {
 	calls := map[string]int{}
+	var heard []string
 	out := checkpoints.Output{Config: parse(t, `{}`), MaxShardSize: 100}
 	for i := range 9 {
 		name := fmt.Sprintf("t%d", i)
@@ -248,8 +255,15 @@ func TestOneTensorAtATime(t *testing.T) {
 	if err := checkpoints.CheckOutput(filepath.Join(t.TempDir(), "x"), false); err != nil || len(calls) != 0 {
 		t.Errorf("CheckOutput() = %v after %d calls", err, len(calls))
 	}
+	out.Before = func(s checkpoints.Source) error {
+		heard = append(heard, s.Name)
+		return nil
+	}
 	if err := checkpoints.Write(filepath.Join(t.TempDir(), "out"), out); err != nil {
 		t.Fatal(err)
+	}
+	if want := "t0 t1 t2 t3 t4 t5 t6 t7 t8"; strings.Join(heard, " ") != want {
+		t.Errorf("heard of %v, want %s", heard, want)
 	}
 	for name, n := range calls {
 		if n != 1 {
@@ -284,6 +298,15 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 			}
 		})
 	}
+	root, stopped := t.TempDir(), errors.New("stopped")
+	out := checkpoints.Output{Config: parse(t, `{}`), NoSync: true, Before: func(checkpoints.Source) error { return stopped }}
+	out.Tensors = []checkpoints.Source{checkpoints.FromFloat32("a", []int{2}, []float32{1, 2}, checkpoints.F32)}
+	if err := checkpoints.Write(filepath.Join(root, "out"), out); !errors.Is(err, stopped) {
+		t.Errorf("Write() = %v, want the error of Before", err)
+	}
+	if got := ls(t, root); len(got) != 0 {
+		t.Errorf("left behind: %v", got)
+	}
 }
 
 func TestOverwrite(t *testing.T) {
@@ -296,12 +319,11 @@ func TestOverwrite(t *testing.T) {
 		t.Errorf("Write() = %v, want a refusal with a hint", err)
 	}
 	out.Overwrite = true
-	first := out.Tensors[0].Data
-	out.Tensors[0].Data = func() ([]byte, error) {
+	out.Before = func(checkpoints.Source) error {
 		if got := ls(t, dir); !slices.Equal(got, old) {
 			t.Errorf("while writing: %v, want the old %v", got, old)
 		}
-		return first()
+		return nil
 	}
 	if err := checkpoints.Write(dir, out); err != nil {
 		t.Fatal(err)

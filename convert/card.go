@@ -24,7 +24,7 @@ func (p *Plan) provenance(digests map[string]string) ([]byte, error) {
 		Path         string            `json:"path"`
 		Origin       string            `json:"origin,omitempty"` // on the hub, as org/name@commit
 		Architecture string            `json:"architecture"`
-		SHA256       map[string]string `json:"sha256"` // of the weight files
+		Digests      map[string]string `json:"digests"` // of the weight files
 	}
 	options := p.Options
 	data, err := json.MarshalIndent(struct {

@@ -20,8 +20,8 @@
 //
 // # Limits
 //
-// Only layers with the teacher's own attention can be converted. Memory: the largest tensor in
-// its working form and a small constant, [Plan].PeakMemory.
+// Only layers with the teacher's own attention can be converted. Memory: a few of the
+// tensors that are not copied and a constant, [Plan].PeakMemory.
 package convert
 
 import (

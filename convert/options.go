@@ -22,6 +22,7 @@ type Options struct {
 
 	MaxShardSize int64  `json:"max_shard_size"`   // bytes; 0 is checkpoints.DefaultShardSize
 	Overwrite    bool   `json:"overwrite"`        // replace an output folder that is not empty
+	NoSync       bool   `json:"-"`                // as [checkpoints.Output] has it
 	Version      string `json:"version"`          // of the program, for linearize.json and the card
 	Origin       string `json:"origin,omitempty"` // what the source is on the hub, as org/name@commit
 }

@@ -72,10 +72,6 @@ var precise = []string{
 	"mixer.w_proj.1.bias", // of rwkv7, down to −6.5: a rounded one is off by 1.5% in its decay
 }
 
-// baseMemory is what a conversion needs beside the tensor in hand: the program, the
-// headers and the write buffers.
-const baseMemory = 64 << 20
-
 // NewPlan decides how the model in modelDir becomes a student in outDir. It reads
 // headers only and writes nothing; every reason to refuse but a weight that is no
 // number is found here.
@@ -200,7 +196,7 @@ func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
 	if err != nil {
 		return err
 	}
-	p.PeakMemory = baseMemory
+	var peak checkpoints.Memory
 	wanted := map[string]bool{}
 	for _, w := range student.Weights() {
 		wanted[w.Name] = true
@@ -209,7 +205,9 @@ func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
 		p.Tensors = append(p.Tensors, t)
 		p.Parameters += n
 		p.BytesOut += t.Bytes
-		p.PeakMemory = max(p.PeakMemory, baseMemory+t.working(n))
+		if t.From != Copied {
+			peak.Compute(t.Bytes, n*int64(t.Was.Size())+4*n+t.Bytes) // as float32, then encoded
+		}
 		switch t.From {
 		case Seeded:
 			p.NewParameters += n
@@ -219,6 +217,7 @@ func (p *Plan) fill(v *inventory, as checkpoints.DType) error {
 			p.BytesIn += t.Bytes
 		}
 	}
+	p.PeakMemory = peak.Peak()
 	for _, w := range v.weights {
 		if !wanted[w.Name] { // a mixer has tensors of its own in its place
 			p.Dropped = append(p.Dropped, w.Name)
@@ -274,15 +273,6 @@ func (v *inventory) tensor(w arch.Weight, method string, as checkpoints.DType) T
 func (v *inventory) dtype(name string) checkpoints.DType {
 	info, _ := v.folder.Info(name)
 	return info.DType
-}
-
-// working returns the bytes that n elements need while they are written: a copy is a
-// view of the source; everything else is computed as float32 and then encoded.
-func (t Tensor) working(n int64) int64 {
-	if t.From == Copied {
-		return t.Bytes
-	}
-	return n*int64(t.Was.Size()) + 4*n + t.Bytes
 }
 
 // Origin says in a word or two where the tensor comes from.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zeebo/xxh3"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
@@ -370,8 +371,8 @@ func TestConfig(t *testing.T) {
 	if made["version"] != "v1" || made["mixer"] != "hedgehog,window=4" || made["seeding"] != "lolcats" {
 		t.Errorf("linearize.json says %v", made)
 	}
-	digests := made["source"].(map[string]any)["sha256"].(map[string]any)
-	if want := sum(contents(t, model)["model.safetensors"]); digests["model.safetensors"] != want {
+	digests := made["source"].(map[string]any)["digests"].(map[string]any)
+	if want := fmt.Sprintf("xxh128:%x", xxh3.Hash128(contents(t, model)["model.safetensors"]).Bytes()); digests["model.safetensors"] != want {
 		t.Errorf("linearize.json has the digest %v, want %s", digests, want)
 	}
 	if card := string(files["README.md"]); !strings.HasPrefix(card, "---\nlibrary_name: linearize\n") ||

@@ -130,7 +130,7 @@ func (s *Stitch) compare(base, part *checkpoints.Folder, i int, layerOf map[stri
 	return nil
 }
 
-// Write makes the folder, whole or not at all. One tensor is in memory at a time.
+// Write makes the folder, whole or not at all. Tensors go from file to file.
 func (s *Stitch) Write(ctx context.Context, progress func(done, total int64)) error {
 	var dirs []string
 	for _, p := range s.Parts {
@@ -154,7 +154,7 @@ func (s *Stitch) Write(ctx context.Context, progress func(done, total int64)) er
 			}
 			out.Tensors = append(out.Tensors, t.Source())
 		}
-		watch(ctx, out.Tensors, s.Bytes, progress)
+		out.Before = watch(ctx, s.Bytes, progress)
 		for _, name := range base.Files() {
 			out.Copy = append(out.Copy, filepath.Join(base.Dir(), name))
 		}

@@ -14,8 +14,9 @@ import (
 const initStd = 0.02
 
 // Write makes the folder that the plan describes, whole or not at all: a failure and
-// a cancelled ctx leave nothing. One tensor is in memory at a time. Progress, which
-// may be nil, is called before each tensor and at the end with the bytes written.
+// a cancelled ctx leave nothing. What is copied goes from file to file; of tensors that
+// are new or cast one is in memory and the next one is computed. Progress, which may be
+// nil, is called before each tensor and at the end with the bytes written.
 //
 // The same plan gives the same bytes in every file.
 func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err error) {
@@ -40,7 +41,6 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 	}
 	ctx, digests, end := verify(ctx, folder)
 	defer end()
-	watch(ctx, sources, p.BytesOut, progress)
 	err = checkpoints.Write(p.Output, checkpoints.Output{
 		Config: config, Tensors: sources, Copy: p.files(),
 		Files: map[string][]byte{cardName: []byte(p.Card)},
@@ -51,7 +51,8 @@ func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) (err
 			}
 			return p.provenance(sums)
 		}},
-		MaxShardSize: p.Options.MaxShardSize, Overwrite: p.Options.Overwrite,
+		Before:       watch(ctx, p.BytesOut, progress),
+		MaxShardSize: p.Options.MaxShardSize, Overwrite: p.Options.Overwrite, NoSync: p.Options.NoSync,
 	})
 	if bad, ok := errors.AsType[*checkpoints.NotFiniteError](err); ok {
 		return fmt.Errorf("read %s: %w", p.Source, bad) // whoever came upon it first
@@ -96,19 +97,17 @@ func verify(ctx context.Context, folder *pretrained.Folder) (_ context.Context, 
 	return ctx, wait, end
 }
 
-// watch makes every source report what was written before it, and stop when ctx is
-// cancelled.
-func watch(ctx context.Context, sources []checkpoints.Source, total int64, progress func(done, total int64)) {
+// watch returns what reports, before each tensor, the bytes written before it, and ends
+// the write when ctx is cancelled.
+func watch(ctx context.Context, total int64, progress func(done, total int64)) func(checkpoints.Source) error {
 	var begun int64
-	for i, s := range sources {
-		sources[i].Data = func() ([]byte, error) {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			progress(begun, total)
-			begun += s.Bytes()
-			return s.Data()
+	return func(t checkpoints.Source) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
+		progress(begun, total)
+		begun += t.Bytes()
+		return nil
 	}
 }
 

@@ -52,9 +52,6 @@ type Merged struct {
 	LargestChange float64 `json:"largest_change"`
 }
 
-// baseMemory is what merging needs beside the tensor in hand.
-const baseMemory = 64 << 20
-
 // NewMerge decides how an adapter goes into the weights of the model in base. It reads
 // headers and the adapter and writes nothing; every reason to refuse is found here.
 func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
@@ -64,14 +61,14 @@ func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
 	if err := checkMerged(base, adapter); err != nil {
 		return nil, err
 	}
-	p := &Merge{Base: base, Adapter: adapter, Output: output, Options: o, PeakMemory: baseMemory}
+	p := &Merge{Base: base, Adapter: adapter, Output: output, Options: o}
 	return p, p.open(func(folder *pretrained.Folder, bound []Bound) error {
+		var peak checkpoints.Memory
 		p.Family = folder.Model.Family
 		for _, name := range folder.Names() {
 			info, _ := folder.Folder.Info(name)
 			p.Tensors++
 			p.Bytes += info.Bytes()
-			p.PeakMemory = max(p.PeakMemory, baseMemory+info.Bytes())
 		}
 		p.LargestPart = largestPart(folder.Model)
 		for _, b := range bound {
@@ -93,11 +90,12 @@ func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
 			if _, err := checkpoints.EncodeFloat32(nil, info.DType); err != nil {
 				return fmt.Errorf("model %s: tensor %s: %w", base, b.Tensor, err)
 			}
-			p.PeakMemory = max(p.PeakMemory, baseMemory+4*int64(info.Elements())+info.Bytes()+4*int64(len(f.a)+len(f.b)))
+			peak.Compute(info.Bytes(), 4*int64(info.Elements())+info.Bytes()+4*int64(len(f.a)+len(f.b)))
 			p.Modules = append(p.Modules, Merged{
 				Module: b.Name, Tensor: b.Tensor, DType: info.DType, Rank: b.R, Scale: b.Scale, In: b.In, Out: b.Out, Transposed: b.Transposed,
 			})
 		}
+		p.PeakMemory = peak.Peak()
 		return nil
 	})
 }
@@ -145,8 +143,8 @@ func (p *Merge) Corrections() (list []Correction, err error) {
 
 // Write makes the folder, whole or not at all, and fills in how much each module
 // changed. The output is laid out as the base is, with its dtypes; sums are taken in
-// float32 or wider, and one tensor is in memory at a time. Progress, which may be nil,
-// is called before each tensor and at the end with the bytes written.
+// float32 or wider, one tensor being computed while the one before it is written.
+// Progress, which may be nil, is called before each tensor and at the end with the bytes written.
 func (p *Merge) Write(ctx context.Context, progress func(done, total int64)) error {
 	if progress == nil {
 		progress = func(int64, int64) {}
@@ -161,15 +159,10 @@ func (p *Merge) Write(ctx context.Context, progress func(done, total int64)) err
 			return err
 		}
 		var begun int64
-		for i, s := range out.Tensors {
-			out.Tensors[i].Data = func() ([]byte, error) {
-				if err := ctx.Err(); err != nil {
-					return nil, err
-				}
-				progress(begun, p.Bytes)
-				begun += s.Bytes()
-				return s.Data()
-			}
+		out.Before = func(t checkpoints.Source) error {
+			progress(begun, p.Bytes)
+			begun += t.Bytes()
+			return ctx.Err()
 		}
 		for _, name := range folder.Files() {
 			out.Copy = append(out.Copy, filepath.Join(folder.Dir(), name))

@@ -8,25 +8,41 @@ import (
 	"strconv"
 )
 
-// stream returns the random numbers of one tensor: PCG, keyed by a hash of the
-// seed, the layer and the name.
-func (l Layer) stream(name string) *rand.Rand {
-	key := sha256.Sum256([]byte(strconv.FormatUint(l.Seed, 10) + "/" + strconv.Itoa(l.Index) + "/" + name))
-	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(key[:8]), binary.LittleEndian.Uint64(key[8:16])))
+// stream is the random numbers of one tensor. It has those of rand.Rand; a tensor may need
+// millions, and unit gives them without an interface between.
+type stream struct {
+	*rand.Rand
+
+	source *rand.PCG // the Rand's
 }
 
+// stream returns the random numbers of one tensor: PCG, keyed by a hash of the
+// seed, the layer and the name.
+func (l Layer) stream(name string) stream {
+	key := sha256.Sum256([]byte(strconv.FormatUint(l.Seed, 10) + "/" + strconv.Itoa(l.Index) + "/" + name))
+	source := rand.NewPCG(binary.LittleEndian.Uint64(key[:8]), binary.LittleEndian.Uint64(key[8:16]))
+	return stream{rand.New(source), source}
+}
+
+// unit draws from U[0, 1), as Float64 does.
+func (s stream) unit() float64 { return float64(s.source.Uint64()<<11>>11) / (1 << 53) }
+
 // uniform draws n values from U(-bound, bound).
-func uniform(r *rand.Rand, n int, bound float64) []float32 {
-	return fill(n, func(int) float64 { return bound * (2*r.Float64() - 1) })
+func uniform(r stream, n int, bound float64) []float32 {
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(bound * (2*r.unit() - 1))
+	}
+	return values
 }
 
 // linear draws torch's default of a Linear's weight [out, in]: U(±1/√in).
-func linear(r *rand.Rand, shape []int) []float32 {
+func linear(r stream, shape []int) []float32 {
 	return uniform(r, elements(shape), 1/math.Sqrt(float64(shape[1])))
 }
 
 // normal draws n values from N(0, std²).
-func normal(r *rand.Rand, n int, std float64) []float32 {
+func normal(r stream, n int, std float64) []float32 {
 	return fill(n, func(int) float64 { return std * r.NormFloat64() })
 }
 
@@ -64,7 +80,7 @@ func elements(shape []int) int {
 // orthogonal is torch's orthogonal_ for a linear weight [out, in]: rows or columns,
 // whichever are fewer, of length scale and at right angles to each other; rows are
 // longer by √(in/out) where they are the fewer, as RWKV-7 has it.
-func orthogonal(r *rand.Rand, shape []int, scale float64) []float32 {
+func orthogonal(r stream, shape []int, scale float64) []float32 {
 	out, in := shape[0], shape[1]
 	few, many := min(out, in), max(out, in)
 	vectors := make([][]float64, few)

@@ -2,7 +2,6 @@ package seeding
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 )
@@ -43,7 +42,7 @@ func mmMamba(l Layer, w arch.Weight) ([]float32, bool) {
 // published, and each head draws from a part of that range of its own, in an order
 // of its own: with eight heads a layer, independent draws often leave a layer
 // without a slow or without a fast head.
-func timeScales(r *rand.Rand, heads int) []float32 {
+func timeScales(r stream, heads int) []float32 {
 	const least, most = 1e-3, 0.1
 	part := r.Perm(heads)
 	return fill(heads, func(h int) float64 {

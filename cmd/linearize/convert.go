@@ -52,6 +52,7 @@ default method; --seeding names one for all of them.`,
 				o.LayerMixers = append(o.LayerMixers, x)
 			}
 			o.MaxShardSize, o.Version = size, buildVersion().Version
+			o.NoSync = true // it can be made again
 			dir, ref, err := findModel(cmd, args[0])
 			if err != nil {
 				return err

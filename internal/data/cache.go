@@ -74,7 +74,7 @@ func loadCached(enc Encoding, sources []Source, size int64, o Options) (*Corpus,
 		return nil, failed(err)
 	}
 	var bad error // of the files, not of the cache
-	err = fsx.ReplaceFile(path, 0o600, func(w io.Writer) error {
+	err = fsx.ReplaceFile(path, 0o600, func(w *fsx.Writer) error {
 		sum := crc32.New(castagnoli)
 		t, err := encodeAll(enc, sources, io.MultiWriter(w, sum))
 		if err == nil {

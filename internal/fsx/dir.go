@@ -15,6 +15,17 @@ import (
 // empty is always replaced, another one only when overwrite is set; it stays
 // complete until the new one is. When fill fails or panics nothing is left.
 func ReplaceDir(dir string, overwrite bool, fill func(tmp string) error) error {
+	return writeDir(dir, overwrite, true, fill)
+}
+
+// PlaceDir does as [ReplaceDir] where nothing is to be replaced, and does not wait for
+// the disk: for what can be made again. After a power failure soon afterwards files may
+// be there that are too short.
+func PlaceDir(dir string, fill func(tmp string) error) error {
+	return writeDir(dir, false, false, fill)
+}
+
+func writeDir(dir string, overwrite, durable bool, fill func(tmp string) error) error {
 	dir, err := Resolve(dir)
 	if err != nil {
 		return err
@@ -58,13 +69,18 @@ func ReplaceDir(dir string, overwrite bool, fill func(tmp string) error) error {
 	if err := fill(tmp); err != nil {
 		return err
 	}
-	if err := syncTree(tmp); err != nil {
-		return err
+	if durable {
+		if err := syncTree(tmp); err != nil {
+			return err
+		}
 	}
 	if err := place(tmp, dir, exists); err != nil {
 		return err
 	}
 	placed = true
+	if !durable {
+		return nil
+	}
 	return SyncDir(parent)
 }
 

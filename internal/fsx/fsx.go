@@ -1,9 +1,9 @@
 // Package fsx writes files and folders so that a reader sees the old one, the
 // new one or none, and never a part of one.
 //
-// [WriteFile] and [ReplaceFile] put one file in place; [ReplaceDir] puts a whole
-// folder in place. All three write to a sibling called NAME.partial-PID, flush it
-// to the disk and rename it. [Resolve] is how two paths are compared.
+// [WriteFile] and [ReplaceFile] put one file in place, [ReplaceDir] and [PlaceDir] a
+// whole folder. All of them write to a sibling called NAME.partial-PID and rename it;
+// all but PlaceDir flush it to the disk before. [Resolve] is how two paths are compared.
 //
 // # Limits
 //
@@ -20,7 +20,6 @@ package fsx
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,7 +32,7 @@ func partialName(path string) string { return path + partialSuffix + strconv.Ito
 
 // WriteFile puts data at path in one step, with perm less the umask.
 func WriteFile(path string, data []byte, perm os.FileMode) error {
-	return ReplaceFile(path, perm, func(w io.Writer) error {
+	return ReplaceFile(path, perm, func(w *Writer) error {
 		_, err := w.Write(data)
 		return err
 	})
@@ -41,7 +40,7 @@ func WriteFile(path string, data []byte, perm os.FileMode) error {
 
 // ReplaceFile puts what write writes at path in one step. When write fails, what
 // was at path before is still there.
-func ReplaceFile(path string, perm os.FileMode, write func(w io.Writer) error) error {
+func ReplaceFile(path string, perm os.FileMode, write func(w *Writer) error) error {
 	sweep(path)
 	tmp := partialName(path)
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
@@ -57,7 +56,7 @@ func ReplaceFile(path string, perm os.FileMode, write func(w io.Writer) error) e
 			_ = os.Remove(tmp)
 		}
 	}()
-	w := NewWriter(f)
+	w := NewWriter(f, true)
 	if err := write(w); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func TestWriteFile(t *testing.T) {
 		}
 	}
 	failed := errors.New("disk on fire")
-	err := fsx.ReplaceFile(path, 0o644, func(w io.Writer) error {
+	err := fsx.ReplaceFile(path, 0o644, func(w *fsx.Writer) error {
 		_, _ = w.Write([]byte("half"))
 		return failed
 	})
@@ -166,7 +166,7 @@ func TestSweepFiles(t *testing.T) {
 	put(t, path+".partial-mine", "not ours")
 	put(t, filepath.Join(root, "deep", "other.partial-4194000"), "another file's")
 	put(t, filepath.Join(root, "gone.partial-4194000", "x"), "a folder's")
-	err := fsx.ReplaceFile(path, 0o644, func(w io.Writer) error {
+	err := fsx.ReplaceFile(path, 0o644, func(w *fsx.Writer) error {
 		if err := fsx.Sweep(root); err != nil { // what is being written stays
 			return err
 		}
@@ -243,7 +243,7 @@ func TestWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := fsx.NewWriter(f)
+	w := fsx.NewWriter(f, true)
 	want := make([]byte, 0, 40<<20)
 	for n := 1; len(want)+n <= cap(want); n = n*3 + 1 {
 		piece := bytes.Repeat([]byte{byte(n)}, n)
@@ -263,5 +263,73 @@ func TestWriter(t *testing.T) {
 	}
 	if err := w.Flush(); err == nil {
 		t.Error("Flush() after an error is none")
+	}
+}
+
+// TestCopyFrom copies parts that lie in their pages as they will, and others.
+func TestCopyFrom(t *testing.T) {
+	dir := t.TempDir()
+	data := make([]byte, 35<<20)
+	for i := range data {
+		data[i] = byte(i * i >> 7)
+	}
+	put(t, filepath.Join(dir, "from"), string(data))
+	src, err := os.Open(filepath.Join(dir, "from"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "to"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := fsx.NewWriter(f, false)
+	var want []byte
+	for _, part := range []struct{ between, offset, n int }{
+		{1000, 1000, 34 << 20},            // alike, from within a page on
+		{0, 34<<20 + 1000, 100_001},       // goes on
+		{7, 1, 1 << 20},                   // not alike
+		{0, 0, 10},                        // small
+		{fsx.Align, 5, 0},                 // nothing
+		{3 * fsx.Align, 2 * fsx.Align, 1}, // one byte
+		{100, len(data) - 200_000, 200_000},
+	} {
+		between := bytes.Repeat([]byte{1}, part.between)
+		if _, err := w.Write(between); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.CopyFrom(src, int64(part.offset), int64(part.n)); err != nil {
+			t.Fatal(err)
+		}
+		want = append(append(want, between...), data[part.offset:part.offset+part.n]...)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v, want the %d that were written", len(got), err, len(want))
+	}
+	at := int64(len(want))
+	if err := w.CopyFrom(src, at%fsx.Align, int64(len(data))); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "from") {
+		t.Errorf("CopyFrom() beyond the end = %v, want an error that names the file", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.CopyFrom(src, 0, 1<<20); err == nil {
+		t.Error("CopyFrom() into a closed file is no error")
+	}
+}
+
+func TestPlaceDir(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "deep", "out")
+	if err := fsx.PlaceDir(dir, fillWith("one", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsx.PlaceDir(dir, fillWith("two", "2")); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("PlaceDir() = %v, want a refusal", err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("files = %v, want [one]", got)
 	}
 }

@@ -14,15 +14,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestResidentMemoryIsFlat converts a model and one several times its size: what the
-// process holds depends on the largest tensor, which is the same in both.
+// TestResidentMemoryIsFlat converts a model and one three times its size: what the process
+// holds depends on the largest tensor, which is the same in both.
 func TestResidentMemoryIsFlat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 600 MB")
 	}
 	var rss []int64
-	for _, layers := range []int{1, 6} {
-		r, err := task{mixer: "mamba2", rounds: 1}.measure(t.TempDir(), dimensions{layers: layers, width: 1024, vocab: 8192})
+	for _, layers := range []int{15, 45} {
+		r, err := task{mixer: "mamba2", rounds: 1}.measure(t.TempDir(), dimensions{layers: layers, width: 1024, vocab: 1024, ffn: 512})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,8 +32,8 @@ func TestResidentMemoryIsFlat(t *testing.T) {
 		}
 		rss = append(rss, r.rss)
 	}
-	// The heap's garbage may differ by a few megabytes; the models by 150.
-	if grown := rss[1] - rss[0]; grown > 20e6 {
-		t.Errorf("6 layers need %d bytes more than 1, want 20 MB at most", grown)
+	// What is computed ahead and garbage may grow by some more megabytes; the models by 250.
+	if grown := rss[1] - rss[0]; grown > 50e6 {
+		t.Errorf("45 layers need %d bytes more than 15, want 50 MB at most", grown)
 	}
 }

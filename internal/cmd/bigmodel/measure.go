@@ -20,9 +20,13 @@ type result struct {
 	largest int64 // bytes of the largest tensor, in source or output
 	rss     int64 // bytes, the most of a converting process
 
-	convert, convertCPU []time.Duration
-	cp, cpCPU           []time.Duration
-	cpSync              []time.Duration // with what it wrote flushed to the disk
+	convert, cp times
+}
+
+// times are those of each round.
+type times struct {
+	wall, cpu []time.Duration
+	synced    []time.Duration // wall with a flush of what was written to the disk
 }
 
 func (t task) measure(work string, size dimensions) (*result, error) {
@@ -44,53 +48,43 @@ func (t task) measure(work string, size dimensions) (*result, error) {
 		r.largest = max(r.largest, t.Bytes)
 	}
 	for range t.rounds {
-		if err := r.timeCopy(model, copied); err != nil {
+		if _, err := r.cp.take(exec.Command("cp", "-rL", model, copied), copied); err != nil {
 			return nil, err
 		}
 		cmd := exec.Command(self, "-only", model, "-dir", out, "-mixer", t.mixer, "-dtype", t.dtype)
 		if t.bin != "" {
 			cmd = exec.Command(t.bin, "convert", model, "-o", out, "--mixer", t.mixer, "--dtype", t.dtype)
 		}
-		if err := r.timeConversion(cmd); err != nil {
+		state, err := r.convert.take(cmd, out)
+		if err != nil {
 			return nil, err
 		}
-		if err := os.RemoveAll(out); err != nil {
+		rss, err := maxRSS(state)
+		if err != nil {
 			return nil, err
 		}
-		settle()
+		r.rss = max(r.rss, rss)
 	}
 	return &r, nil
 }
 
-func (r *result) timeCopy(model, copied string) error {
-	cmd := exec.Command("cp", "-rL", model, copied)
+// take times one run of a command, which makes the folder, and removes that.
+func (t *times) take(cmd *exec.Cmd, dir string) (*os.ProcessState, error) {
 	begin := time.Now()
 	if err := runQuietly(cmd); err != nil {
-		return err
+		return nil, err
 	}
-	r.cp = append(r.cp, time.Since(begin))
-	r.cpCPU = append(r.cpCPU, processorTime(cmd))
-	if err := syncAll(copied); err != nil {
-		return err
+	t.wall = append(t.wall, time.Since(begin))
+	t.cpu = append(t.cpu, processorTime(cmd))
+	if err := syncAll(dir); err != nil {
+		return nil, err
 	}
-	r.cpSync = append(r.cpSync, time.Since(begin))
-	if err := os.RemoveAll(copied); err != nil {
-		return err
+	t.synced = append(t.synced, time.Since(begin))
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
 	}
 	settle()
-	return nil
-}
-
-func (r *result) timeConversion(cmd *exec.Cmd) error {
-	begin := time.Now()
-	if err := runQuietly(cmd); err != nil {
-		return err
-	}
-	r.convert = append(r.convert, time.Since(begin))
-	r.convertCPU = append(r.convertCPU, processorTime(cmd))
-	rss, err := maxRSS(cmd.ProcessState)
-	r.rss = max(r.rss, rss)
-	return err
+	return cmd.ProcessState, nil
 }
 
 func processorTime(cmd *exec.Cmd) time.Duration {
@@ -105,7 +99,7 @@ func runQuietly(cmd *exec.Cmd) error {
 	return nil
 }
 
-// syncAll flushes the files of a folder to the disk, as a conversion does.
+// syncAll flushes the files of a folder to the disk.
 func syncAll(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -127,10 +121,13 @@ func (r *result) print(w io.Writer) error {
 	fmt.Fprintf(w, "model          %s in %d tensors, the largest %s\n", ui.FormatBytes(r.plan.BytesIn), len(r.plan.Tensors), ui.FormatBytes(r.largest))
 	fmt.Fprintf(w, "written        %s\n", ui.FormatBytes(r.plan.BytesOut))
 	fmt.Fprintf(w, "resident       %s at most; planned %s\n", ui.FormatBytes(r.rss), ui.FormatBytes(r.plan.PeakMemory))
-	fmt.Fprintf(w, "convert        %s s; processor %s s\n", spread(seconds(r.convert)), spread(seconds(r.convertCPU)))
-	fmt.Fprintf(w, "cp             %s s; processor %s s\n", spread(seconds(r.cp)), spread(seconds(r.cpCPU)))
-	fmt.Fprintf(w, "cp and fsync   %s s\n", spread(seconds(r.cpSync)))
-	_, err := fmt.Fprintf(w, "speed          %s of cp and fsync, %s of cp\n", spread(ratios(r.cpSync, r.convert)), spread(ratios(r.cp, r.convert)))
+	for _, x := range []struct {
+		name string
+		t    times
+	}{{"convert", r.convert}, {"cp", r.cp}} {
+		fmt.Fprintf(w, "%-14s %s s; with fsync %s s; processor %s s\n", x.name, spread(seconds(x.t.wall)), spread(seconds(x.t.synced)), spread(seconds(x.t.cpu)))
+	}
+	_, err := fmt.Fprintf(w, "speed          %s of cp; with fsync %s\n", spread(ratios(r.cp.wall, r.convert.wall)), spread(ratios(r.cp.synced, r.convert.synced)))
 	return err
 }
 

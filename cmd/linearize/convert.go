@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,12 +15,7 @@ import (
 )
 
 func newConvertCmd() *cobra.Command {
-	var (
-		o              convert.Options
-		output, shards string
-		layerMixers    []string
-		dryRun, asJSON bool
-	)
+	var c convertCmd
 	cmd := &cobra.Command{
 		Use:   "convert MODEL --mixer MIXER -o DIR",
 		Short: "Make a student folder: new mixers in place of softmax attention, seeded from the teacher",
@@ -39,60 +33,71 @@ default method; --seeding names one for all of them.`,
   linearize convert llama --mixer mamba2 --layer-mixer 1,3-5=hedgehog,window=64 -o student
   linearize convert llama --mixer hedgehog,window=64 -o student --dry-run`,
 		Args: usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			size, err := ui.ParseBytes(shards)
-			if err != nil || size == 0 {
-				return usagef("--max-shard-size is %q, want a size as 5GB or 500MB", shards)
-			}
-			for _, spec := range layerMixers {
-				x, err := convert.ParseLayerMixer(spec)
-				if err != nil {
-					return &usageError{err}
-				}
-				o.LayerMixers = append(o.LayerMixers, x)
-			}
-			o.MaxShardSize, o.Version = size, buildVersion().Version
-			o.NoSync = true // it can be made again
-			dir, ref, err := findModel(cmd, args[0])
-			if err != nil {
-				return err
-			}
-			o.Origin = ref.String()
-			plan, err := convert.NewPlan(dir, output, o)
-			if err != nil {
-				return planError(err)
-			}
-			if !dryRun {
-				if err := writePlan(cmd, plan); err != nil {
-					return err
-				}
-			}
-			switch {
-			case asJSON:
-				return printJSON(cmd, plan)
-			case dryRun:
-				return describePlan(cmd.OutOrStdout(), plan)
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), plan.Output)
-			return err
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Mixer, "mixer", "", "what the converted layers get, as mamba2 or hedgehog,window=64; linearize mixers lists them")
-	f.StringArrayVar(&layerMixers, "layer-mixer", nil, "what some of them get instead, as 1,3-5=hedgehog,window=64; may be given again")
-	f.StringVar(&o.Keep, "keep", "none", "which layers stay as they are")
-	f.StringVarP(&output, "output", "o", "", "folder to write")
-	f.StringVar(&o.Seeding, "seeding", "", "how new tensors are seeded (default: the mixer's own method)")
-	f.Uint64Var(&o.Seed, "seed", 0, "seed of everything random")
-	f.StringVar(&o.DType, "dtype", "", "dtype of the output: f32, f16 or bf16 (default: the model's)")
-	f.StringVar(&shards, "max-shard-size", "5GB", "largest weight file")
-	f.BoolVar(&dryRun, "dry-run", false, "print the plan and write nothing")
-	f.BoolVar(&o.Overwrite, "overwrite", false, "replace an output folder that is not empty")
-	jsonFlag(cmd, &asJSON)
+	f.StringVar(&c.options.Mixer, "mixer", "", "what the converted layers get, as mamba2 or hedgehog,window=64; linearize mixers lists them")
+	f.StringArrayVar(&c.layerMixers, "layer-mixer", nil, "what some of them get instead, as 1,3-5=hedgehog,window=64; may be given again")
+	f.StringVar(&c.options.Keep, "keep", "none", "which layers stay as they are")
+	f.StringVarP(&c.output, "output", "o", "", "folder to write")
+	f.StringVar(&c.options.Seeding, "seeding", "", "how new tensors are seeded (default: the mixer's own method)")
+	f.Uint64Var(&c.options.Seed, "seed", 0, "seed of everything random")
+	f.StringVar(&c.options.DType, "dtype", "", "dtype of the output: f32, f16 or bf16 (default: the model's)")
+	f.StringVar(&c.shards, "max-shard-size", "5GB", "largest weight file")
+	f.BoolVar(&c.dryRun, "dry-run", false, "print the plan and write nothing")
+	f.BoolVar(&c.options.Overwrite, "overwrite", false, "replace an output folder that is not empty")
+	jsonFlag(cmd, &c.asJSON)
 	for _, name := range []string{"mixer", "output"} {
 		cobra.CheckErr(cmd.MarkFlagRequired(name))
 	}
 	return cmd
+}
+
+type convertCmd struct {
+	options        convert.Options
+	output, shards string
+	layerMixers    []string
+	dryRun, asJSON bool
+}
+
+// run converts a model, or says what that would do.
+func (c *convertCmd) run(cmd *cobra.Command, model string) error {
+	size, err := shardSize(c.shards)
+	if err != nil {
+		return err
+	}
+	o := c.options
+	for _, spec := range c.layerMixers {
+		x, err := convert.ParseLayerMixer(spec)
+		if err != nil {
+			return &usageError{err}
+		}
+		o.LayerMixers = append(o.LayerMixers, x)
+	}
+	o.MaxShardSize, o.Version = size, buildVersion().Version
+	o.NoSync = true // it can be made again
+	dir, ref, err := findModel(cmd, model)
+	if err != nil {
+		return err
+	}
+	o.Origin = ref.String()
+	plan, err := convert.NewPlan(dir, c.output, o)
+	if err != nil {
+		return planError(err)
+	}
+	if !c.dryRun {
+		if err := writePlan(cmd, plan); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.asJSON:
+		return printJSON(cmd, plan)
+	case c.dryRun:
+		return describePlan(cmd.OutOrStdout(), plan)
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), plan.Output)
+	return err
 }
 
 // planError tells a wrong flag from a model or folder that cannot be used.
@@ -110,15 +115,9 @@ func planError(err error) error {
 
 // writePlan carries the plan out and reports on stderr.
 func writePlan(cmd *cobra.Command, plan *convert.Plan) error {
-	stderr := cmd.ErrOrStderr()
-	fmt.Fprintf(stderr, "convert %s: %s\n", plan.Source, plan.Summary())
-	progress := ui.NewProgress(stderr, ui.IsTerminal(stderr), "write MB", megabytes(plan.BytesOut), time.Now)
-	defer progress.Done()
-	return plan.Write(cmd.Context(), func(done, _ int64) { progress.Set(megabytes(done), "") })
+	fmt.Fprintf(cmd.ErrOrStderr(), "convert %s: %s\n", plan.Source, plan.Summary())
+	return writeBytes(cmd, plan.BytesOut, plan.Write)
 }
-
-// megabytes rounds up, so that there is always something to count.
-func megabytes(n int64) int64 { return (n + 1e6 - 1) / 1e6 }
 
 // describePlan prints what --dry-run shows.
 func describePlan(w io.Writer, p *convert.Plan) error {

@@ -21,3 +21,6 @@ func writeBytes(cmd *cobra.Command, total int64, write func(ctx context.Context,
 	defer bar.Done()
 	return write(cmd.Context(), func(done, _ int64) { bar.Set(megabytes(done), "") })
 }
+
+// megabytes rounds up, so that there is always something to count.
+func megabytes(n int64) int64 { return (n + 1e6 - 1) / 1e6 }

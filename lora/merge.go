@@ -29,6 +29,8 @@ type Merge struct {
 	Family  string       `json:"family"`
 	Options MergeOptions `json:"-"`
 
+	TrainedOn string `json:"-"` // what the adapter says; "" where it does not
+
 	Modules     []Merged `json:"modules"`
 	Tensors     int      `json:"tensors"` // of the output
 	Bytes       int64    `json:"bytes"`
@@ -72,6 +74,7 @@ func NewMerge(base, adapter, output string, o MergeOptions) (*Merge, error) {
 		}
 		p.LargestPart = largestPart(folder.Model)
 		for _, b := range bound {
+			p.TrainedOn = b.adapter.Base
 			f, err := b.adapter.factors(b.Low) // that they are numbers
 			if err != nil {
 				return err

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,12 +70,16 @@ func (c *mergeCmd) run(cmd *cobra.Command, base, adapter string) error {
 		return err
 	}
 	c.options.MaxShardSize, c.options.Version = size, buildVersion().Version
-	if base, _, err = findModel(cmd, base); err != nil {
+	dir, _, err := findModel(cmd, base)
+	if err != nil {
 		return err
 	}
-	plan, err := lora.NewMerge(base, adapter, c.output, c.options)
+	plan, err := lora.NewMerge(dir, adapter, c.output, c.options)
 	if err != nil {
 		return invalid(err)
+	}
+	if !sameModel(base, plan.TrainedOn) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "linearize: %s says that it was trained on %s, and BASE is %s\n", adapter, plan.TrainedOn, base)
 	}
 	if c.dryRun {
 		if c.asJSON {
@@ -88,6 +95,21 @@ func (c *mergeCmd) run(cmd *cobra.Command, base, adapter string) error {
 		return printJSON(cmd, report)
 	}
 	return report.print(cmd.OutOrStdout())
+}
+
+// sameModel reports whether an adapter may have been trained on BASE: folders move, and
+// models of the hub are copied, but keep their names.
+func sameModel(base, trainedOn string) bool {
+	a, errA := os.Stat(base)
+	b, errB := os.Stat(trainedOn)
+	if errA == nil && errB == nil {
+		return os.SameFile(a, b)
+	}
+	name := func(path string) string {
+		path, _, _ = strings.Cut(path, "@")
+		return filepath.Base(path)
+	}
+	return trainedOn == "" || name(trainedOn) == name(base)
 }
 
 // write carries the plan out. What the probe finds wrong with the base is found before

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -24,7 +26,7 @@ func bilinear(a, b *Node, forward func(a, b *Node) *Node, da, db func(a, b, dy *
 	return IdentityWithCustomGradient(forward(a, b), func(y, v *Node) *Node {
 		in := y.Inputs()[0].Inputs()
 		left, right, dy = in[0], in[1], v
-		if left.Type() == NodeTypeTranspose {
+		for left.Type() != NodeTypeIdentity { // what was turned, for AtB
 			left = left.Inputs()[0]
 		}
 		return v
@@ -47,7 +49,7 @@ func ABt(a, b *Node) *Node {
 
 // AtB is aᵀ·b over the last two axes: the sum of the outer products of rows.
 func AtB(a, b *Node) *Node {
-	return bilinear(a, b, func(a, b *Node) *Node { return dotAB(Transpose(a, -2, -1), b) },
+	return bilinear(a, b, func(a, b *Node) *Node { return dotAB(Turned(a), b) },
 		func(_, b, dy *Node) *Node { return dotABt(b, dy) },
 		func(a, _, dy *Node) *Node { return dotAB(a, dy) })
 }
@@ -67,9 +69,25 @@ func dotAtB(a, b *Node) *Node {
 	n := a.Rank() - 2
 	rows, p, q := a.Shape().Dim(n), a.Shape().Dim(n+1), b.Shape().Dim(n+1)
 	if rows*p <= rows*q+p*q {
-		return dotAB(Transpose(a, -2, -1), b)
+		return dotAB(Turned(a), b)
 	}
-	return Transpose(dotAB(Transpose(b, -2, -1), a), -2, -1)
+	return Turned(dotAB(Turned(b), a))
+}
+
+// Turned exchanges the last two axes. The engine go does that number by number where there
+// are others: so x is turned as one matrix, and then its columns are put in order, run by run.
+func Turned(x *Node) *Node {
+	const long = 16
+	dims := slices.Clone(x.Shape().Dimensions)
+	n := len(dims) - 2
+	rows, columns := dims[n], dims[n+1]
+	dims[n], dims[n+1] = columns, rows
+	all := x.Shape().Size() / (rows * columns)
+	if all == 1 || rows < long {
+		return Transpose(x, -2, -1)
+	}
+	x = Reshape(Transpose(Reshape(x, all*rows, columns), 0, 1), columns, all, rows)
+	return Reshape(TransposeAllAxes(x, 1, 0, 2), dims...)
 }
 
 func axes(n int) []int {

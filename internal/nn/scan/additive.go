@@ -30,7 +30,7 @@ func (in Inputs) additive(size int, keep bool) (o, after *Node) {
 	// States with values before keys: on the way there v is transposed and not k, on the
 	// way back the slope of o and not q, which are wider where keys are features.
 	starts, after := StatesAt(turned(in.First), ops.AtB(v, d.write(k)), perBlock(d.whole()))
-	return c.Join(Add(o, ops.ABt(d.read(q, own), starts))), Transpose(after, -2, -1)
+	return c.Join(Add(o, ops.ABt(d.read(q, own), starts))), ops.Turned(after)
 }
 
 // turned exchanges the last two axes of what may be nil.
@@ -38,7 +38,7 @@ func turned(x *Node) *Node {
 	if x == nil {
 		return nil
 	}
-	return Transpose(x, -2, -1)
+	return ops.Turned(x)
 }
 
 // decays cuts the log-decays and prepares them. The tokens that fill up the last

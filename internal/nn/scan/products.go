@@ -1,6 +1,10 @@
 package scan
 
-import . "github.com/gomlx/gomlx/core/graph"
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
+)
 
 // Several products with one matrix. As products of their own (see [ops.AB]) each
 // would transpose it anew, which on the engine go takes longer than the product.
@@ -30,7 +34,7 @@ func multiply(a *Node, met *[]meeting, bs ...*Node) []*Node {
 		out[i] = IdentityWithCustomGradient(product(a, b, false), func(y, dy *Node) *Node {
 			in := y.Inputs()[0].Inputs()
 			if turned == nil {
-				turned = Transpose(in[0], -2, -1)
+				turned = ops.Turned(in[0])
 			}
 			db = product(turned, dy, false)
 			*met = append(*met, meeting{in[1], y, db, dy})
@@ -46,14 +50,18 @@ func outers(a *Node, bs ...*Node) []*Node {
 	a = IdentityWithCustomGradient(a, func(_, _ *Node) *Node {
 		return total(&met, func(m meeting) *Node { return product(m.b, m.dy, true) })
 	})
-	turned := Transpose(a, -2, -1)
+	turned := ops.Turned(a)
 	out := make([]*Node, len(bs))
 	for i, b := range bs {
 		var db *Node
 		b = IdentityWithCustomGradient(b, func(_, _ *Node) *Node { return db })
 		out[i] = IdentityWithCustomGradient(product(turned, b, false), func(y, dy *Node) *Node {
 			in := y.Inputs()[0].Inputs()
-			db = product(in[0].Inputs()[0], dy, false)
+			left := in[0]
+			for left.Type() != NodeTypeIdentity { // what was turned
+				left = left.Inputs()[0]
+			}
+			db = product(left, dy, false)
 			met = append(met, meeting{in[1], y, db, dy})
 			return dy
 		})

@@ -82,10 +82,10 @@ func compareTraits(teacher, student *arch.Model, compare func(key string, teache
 	}
 }
 
-// reaches refuses windows of text that have more tokens than the model has positions
+// checkSeqLen refuses windows of text that have more tokens than the model has positions
 // for, and those that a mixer's softmax sees whole: its linear branch would have no part
 // in them, and learn nothing.
-func reaches(teacher, student *arch.Model, seqLen int) error {
+func checkSeqLen(teacher, student *arch.Model, seqLen int) error {
 	if err := errors.Join(teacher.CheckLength(seqLen), student.CheckLength(seqLen)); err != nil {
 		return fmt.Errorf("data.seq_len: %w", err)
 	}

@@ -41,8 +41,8 @@ func (p *Plan) planLayers(s *Stage) error {
 	return nil
 }
 
-// chosen keeps what a stage trains in the layers that it aligns.
-func (p *Plan) chosen(s *Stage, set []Trainable) ([]Trainable, error) {
+// withinAligned keeps what a stage trains in the layers that it aligns.
+func (p *Plan) withinAligned(s *Stage, set []Trainable) ([]Trainable, error) {
 	if s.Execution != recipes.Layerwise || len(set) == 0 {
 		return set, nil
 	}

@@ -101,7 +101,7 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	if err := fit(teacher, p.student); err != nil {
 		return nil, err
 	}
-	if err := reaches(teacher, p.student, r.Data.SeqLen); err != nil {
+	if err := checkSeqLen(teacher, p.student, r.Data.SeqLen); err != nil {
 		return nil, err
 	}
 	if _, err := tokenizer.Load(cmp.Or(paths.Student, paths.Teacher)); err != nil {
@@ -142,7 +142,7 @@ func (p *Plan) planStages(origin map[string]string) error {
 		}
 		stage.Set, stage.Modules, err = trainSet(p.student, s)
 		if err == nil {
-			stage.Set, err = p.chosen(&stage, stage.Set)
+			stage.Set, err = p.withinAligned(&stage, stage.Set)
 		}
 		if _, empty := errors.AsType[*emptyError](err); empty && s.Train == "new" && p.student.Linear() {
 			stage.Skipped, stage.Steps, stage.Tokens = addNone(p.student)+": nothing for train: new", 0, 0

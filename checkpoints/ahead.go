@@ -14,8 +14,9 @@ const (
 	// is larger, all.
 	aheadMost = 32 << 20
 
-	// collectEvery is how much tensor data may turn to garbage before it is collected:
-	// the collector alone would let it grow to a multiple of the largest tensor.
+	// collectEvery is how much tensor data may turn to garbage, beside what it was computed
+	// from, before it is collected: the collector alone would let it grow to a multiple of
+	// the largest tensor.
 	collectEvery = 32 << 20
 )
 
@@ -98,5 +99,5 @@ func (m *Memory) Compute(bytes, working int64) {
 // waits to be written, what is being computed, and what is not collected yet.
 func (m *Memory) Peak() int64 {
 	const base = 64 << 20
-	return base + min(m.bytes, max(m.largest, aheadMost)) + m.most + min(m.working, collectEvery)
+	return base + min(m.bytes, max(m.largest, aheadMost)) + m.most + min(m.working, 2*collectEvery)
 }

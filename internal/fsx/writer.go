@@ -97,8 +97,8 @@ func (w *Writer) copyPieces(src *os.File, offset, n int64) (copied int64, err er
 		return 0, err
 	}
 	for copied < n {
-		m, err := copyRange(w.f, src, offset+copied, min(earlyEvery, n-copied))
-		if err != nil || m == 0 {
+		m := copyRange(w.f, src, offset+copied, min(earlyEvery, n-copied))
+		if m == 0 {
 			break
 		}
 		copied += m

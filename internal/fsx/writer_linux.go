@@ -14,10 +14,13 @@ func beginSync(f *os.File, offset, n int64) {
 }
 
 // copyRange has the system copy up to n bytes of src, from offset on, to where dst is
-// written next.
-func copyRange(dst, src *os.File, offset, n int64) (int64, error) {
+// written next, and returns how many it did: none if it cannot.
+func copyRange(dst, src *os.File, offset, n int64) int64 {
 	m, err := unix.CopyFileRange(int(src.Fd()), &offset, int(dst.Fd()), nil, int(n), 0)
-	return int64(m), err
+	if err != nil {
+		return 0
+	}
+	return int64(m)
 }
 
 // reserve has the system give a new file its blocks.

@@ -31,8 +31,19 @@ import (
 
 // Options say how a model is measured.
 type Options struct {
-	Batch int  // windows at once: memory and speed, never the result
+	Batch int  // windows at once, at most, see [AtOnce]: memory and speed, never the result
 	Live  bool // the weights change during the evaluator's life, as in training
+}
+
+// mostLogits is how many bytes of logits there are at once where that is not one window's
+// alone. Several arrays of that size are: they would be what takes most of a training run.
+const mostLogits = 256 << 20
+
+// AtOnce is how many windows of so many tokens are measured at once, of most that are
+// wanted: fewer where the vocabulary is large.
+func AtOnce(most, tokens, vocab int) int {
+	one := 4 * min(tokens, infer.Segment) * vocab
+	return max(1, min(most, mostLogits/max(1, one)))
 }
 
 // Evaluator measures one model. It is for one goroutine.
@@ -66,11 +77,12 @@ func (e *Evaluator) Perplexity(ctx context.Context, w *data.Windows, progress fu
 		return Result{}, fmt.Errorf("eval: the text has %d tokens, want more than the %d of a window", w.Corpus().Tokens(), w.SeqLen())
 	}
 	var r windows
-	for first := 0; first < n; first += e.o.Batch {
+	size := AtOnce(e.o.Batch, w.SeqLen(), e.vocab)
+	for first := 0; first < n; first += size {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
-		if err := e.batch(&r, w, first, min(e.o.Batch, n-first)); err != nil {
+		if err := e.batch(&r, w, first, min(size, n-first), size); err != nil {
 			return Result{}, fmt.Errorf("eval: %w", err)
 		}
 		if progress != nil {
@@ -80,10 +92,10 @@ func (e *Evaluator) Perplexity(ctx context.Context, w *data.Windows, progress fu
 	return r.result(w.SeqLen()), nil
 }
 
-// batch measures n windows. The graph has one shape: a short batch is filled up with
-// its last window, and what that gives is dropped.
-func (e *Evaluator) batch(r *windows, w *data.Windows, first, n int) error {
-	starts := make([]int, e.o.Batch)
+// batch measures n windows. The graph has one shape: a short batch is filled up to size
+// with its last window, and what that gives is dropped.
+func (e *Evaluator) batch(r *windows, w *data.Windows, first, n, size int) error {
+	starts := make([]int, size)
 	for i := range starts {
 		starts[i] = w.Start(first + min(i, n-1))
 	}
@@ -91,7 +103,7 @@ func (e *Evaluator) batch(r *windows, w *data.Windows, first, n int) error {
 	if id := max(slices.Max(b.Inputs), slices.Max(b.Targets)); int(id) >= e.vocab {
 		return &VocabError{int(id), e.vocab}
 	}
-	all, err := e.losses.Of(b.Inputs, b.Targets, e.o.Batch, seqLen)
+	all, err := e.losses.Of(b.Inputs, b.Targets, size, seqLen)
 	if err != nil {
 		return err
 	}

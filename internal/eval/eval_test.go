@@ -73,6 +73,25 @@ func corpus(t *testing.T, tok data.Tokenizer, bytes int) *data.Windows {
 	return c.Cut(16, data.Concat)
 }
 
+// Logits of all windows at once are 256 MiB at most, but a window is measured whole.
+func TestAtOnce(t *testing.T) {
+	for _, tt := range []struct{ most, tokens, vocab, want int }{
+		{8, 512, 512, 8},
+		{8, 512, 16384, 8},
+		{8, 512, 16385, 7},
+		{8, 512, 32000, 4},
+		{8, 512, 128256, 1},
+		{8, 1024, 65536, 1},
+		{8, 1 << 20, 16384, 4}, // in segments of 1024
+		{3, 512, 512, 3},
+		{8, 0, 0, 8},
+	} {
+		if got := eval.AtOnce(tt.most, tt.tokens, tt.vocab); got != tt.want {
+			t.Errorf("AtOnce(%d, %d, %d) = %d, want %d", tt.most, tt.tokens, tt.vocab, got, tt.want)
+		}
+	}
+}
+
 // TestBatchDoesNotMatter holds a batch that divides the windows against batches
 // that leave a rest and one that is larger than all.
 func TestBatchDoesNotMatter(t *testing.T) {

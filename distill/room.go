@@ -3,7 +3,7 @@ package distill
 import (
 	"os"
 
-	"github.com/seed-1411d8c0/linearize/internal/hidden"
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
 )
 
 // room is how many bytes a stage's files may take in a folder, where so many are its own
@@ -12,7 +12,7 @@ func (s *session) room(dir string, own int64) (bytes int64, known bool) {
 	if s.env.Free != nil {
 		return s.env.Free(dir) + own, true
 	}
-	free, known := hidden.Free(dir)
+	free, known := fsx.Free(dir)
 	return free + own, known
 }
 

@@ -333,3 +333,12 @@ func TestPlaceDir(t *testing.T) {
 		t.Errorf("files = %v, want [one]", got)
 	}
 }
+
+func TestFree(t *testing.T) {
+	if free, ok := fsx.Free(t.TempDir()); ok && free <= 0 {
+		t.Errorf("Free() = %d", free)
+	}
+	if free, ok := fsx.Free(filepath.Join(t.TempDir(), "none")); ok {
+		t.Errorf("Free() of no folder = %d", free)
+	}
+}

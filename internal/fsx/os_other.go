@@ -21,3 +21,6 @@ func DropPages([]byte, int, int) {}
 
 // Allocated is a file's size: what of it are holes is not known here.
 func Allocated(info fs.FileInfo) int64 { return info.Size() }
+
+// Free is not known here.
+func Free(string) (bytes int64, ok bool) { return 0, false }

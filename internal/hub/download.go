@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/seed-1411d8c0/linearize/internal/advice"
+	"github.com/seed-1411d8c0/linearize/internal/fsx"
 )
 
 // parallel is how many files are fetched at once.
@@ -112,7 +113,7 @@ func (d *download) each(ctx context.Context, names []string) error {
 			part += partSize(d.part(e), e.Size)
 		}
 	}
-	if free, ok := freeBytes(d.cache.dir); ok && free < size-part {
+	if free, ok := fsx.Free(d.cache.dir); ok && free < size-part {
 		return d.diskFull(fmt.Errorf("%w: %d MB to download, %d MB free", errNoSpace, (size-part)/1e6, free/1e6))
 	}
 	d.more(0, size)

@@ -10,7 +10,4 @@ import (
 // lockFile has no lock to take here: two processes may download the same file.
 func lockFile(context.Context, string) (unlock func(), err error) { return func() {}, nil }
 
-// freeBytes is not known here.
-func freeBytes(string) (int64, bool) { return 0, false }
-
 func isDiskFull(err error) bool { return errors.Is(err, errNoSpace) }

@@ -20,6 +20,11 @@ func (f *Folder) Digests() (map[string]string, error) {
 	return f.Verify(context.Background(), func(string) bool { return false })
 }
 
+// Digest returns the file's digest, as [Folder.Verify] does.
+func (f *File) Digest() (string, error) {
+	return f.verify(context.Background(), func(string) bool { return false })
+}
+
 // Verify reads the weight files from end to end, as many at a time as there are
 // processors, and returns a digest of each by base name. The tensors that check picks are
 // checked in passing as [Tensor.CheckFinite] does. It ends soon after the first error, and

@@ -1,15 +1,14 @@
 package lora
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
 )
@@ -23,8 +22,8 @@ const (
 // describe adds linearize.json and README.md.
 func (p *Merge) describe(folder *pretrained.Folder, files map[string][]byte) error {
 	type source struct {
-		Path   string            `json:"path"`
-		SHA256 map[string]string `json:"sha256"` // of the weight files
+		Path    string            `json:"path"`
+		Digests map[string]string `json:"digests"` // of the weight files
 	}
 	base, err := folder.Digests()
 	if err != nil {
@@ -92,15 +91,11 @@ func isSaved(dir string) bool {
 	return err == nil && json.Unmarshal(data, &made) == nil && made.By == "linearize distill"
 }
 
-func digest(path string) (string, error) {
-	file, err := os.Open(path)
+func digest(path string) (sum string, err error) {
+	file, err := checkpoints.OpenFile(path)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = file.Close() }() // it was only read
-	h := sha256.New()
-	if _, err := io.Copy(h, file); err != nil {
-		return "", fmt.Errorf("digest %s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return file.Digest()
 }

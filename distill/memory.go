@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
+	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/memory"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
@@ -31,7 +32,8 @@ func (p *Plan) planMemory(teacher *arch.Model) {
 		}
 		o := objective(*s)
 		m := memory.Stage{
-			Engine: memoryOf(p.Engine), Student: p.student, First: p.reached(*s), Batch: s.BatchSize, Tokens: p.Recipe.Data.SeqLen,
+			Engine: memoryOf(p.Engine), Devices: p.Options.Devices,
+			Student: p.student, First: p.reached(*s), Batch: s.BatchSize, Tokens: p.Recipe.Data.SeqLen,
 			Accumulates: s.GradAccumulation > 1, Files: files, Text: text,
 			Loss: memory.Loss{
 				Align: o.Aligns(), Outputs: o.MSE+o.L2+o.Cosine > 0, Attention: o.Attention > 0,
@@ -39,7 +41,7 @@ func (p *Plan) planMemory(teacher *arch.Model) {
 			},
 		}
 		if len(paths.Eval) > 0 {
-			m.Eval = evalBatch
+			m.Eval = eval.AtOnce(evalBatch, m.Tokens, p.student.Vocab)
 		}
 		if p.needsTeacher() || s.layerwise() {
 			m.Teacher = teacher
@@ -120,13 +122,14 @@ func (p *Plan) PeakMemory() memory.Estimate {
 func (p *Plan) memoryLine(m memory.Estimate) string {
 	parts := fmt.Sprintf("weights %s, optimizer %s, arrays of a step or an evaluation %s",
 		ui.FormatBytes(m.Weights), ui.FormatBytes(m.Optimizer), ui.FormatBytes(m.Work))
+	on := machinery{p.Engine, p.Options.Devices}
 	switch memoryOf(p.Engine) {
 	case memory.Go:
-		return fmt.Sprintf("memory: about %s at most on engine go; %s", ui.FormatBytes(m.Total), parts)
+		return fmt.Sprintf("memory: about %s at most on engine %s; %s", ui.FormatBytes(m.Total), on, parts)
 	case memory.CPU:
-		return fmt.Sprintf("memory: about %s at most on engine xla:cpu; %s, XLA's compiler %s", ui.FormatBytes(m.Total), parts, ui.FormatBytes(m.Compiler))
+		return fmt.Sprintf("memory: about %s at most on engine %s; %s, XLA's compiler %s", ui.FormatBytes(m.Total), on, parts, ui.FormatBytes(m.Compiler))
 	default:
-		return fmt.Sprintf("memory: about %s of the device's on engine %s, by what xla:cpu keeps; %s; the host's is not planned", ui.FormatBytes(m.Total), p.Engine, parts)
+		return fmt.Sprintf("memory: about %s of the device's on engine %s, by what xla:cpu keeps; %s; the host's is not planned", ui.FormatBytes(m.Total), on, parts)
 	}
 }
 

@@ -28,6 +28,7 @@ type Options struct {
 	Teacher   string // folder of a teacher that the recipe names on the hub; empty: the recipe's own
 	Origin    string // what that teacher is, as org/name@commit
 	Engine    string // that the run will ask for, as internal/engine takes it; empty: go
+	Devices   int    // of that engine that will share a batch; 0: one
 }
 
 // Plan is what a run will do. The part that acts decides nothing.

@@ -36,7 +36,7 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 	f.BoolVar(&c.dryRun, "dry-run", false, "print what would be done and do nothing")
 	f.BoolVar(&c.asJSON, "json", false, "with --dry-run: print the plan as one JSON object")
 	engineFlag(cmd, &c.options.Engine)
-	f.IntVar(&c.devices, "devices", 1, "share each batch among `N` devices of the engine")
+	f.IntVar(&c.options.Devices, "devices", 1, "share each batch among `N` devices of the engine")
 	return cmd
 }
 
@@ -44,14 +44,13 @@ type distillCmd struct {
 	options        distill.Options
 	sets           []string
 	layers         string
-	devices        int
 	dryRun, asJSON bool
 }
 
 // run plans the recipe, and carries the plan out or prints it.
 func (c *distillCmd) run(cmd *cobra.Command, recipe string) error {
-	if c.devices < 1 {
-		return usagef("--devices %d: want 1 or more", c.devices)
+	if c.options.Devices < 1 {
+		return usagef("--devices %d: want 1 or more", c.options.Devices)
 	}
 	if c.asJSON && !c.dryRun {
 		return usagef("--json is for --dry-run")
@@ -79,7 +78,7 @@ func (c *distillCmd) run(cmd *cobra.Command, recipe string) error {
 		return plan.Print(cmd.OutOrStdout())
 	}
 	env := distillEnv(cmd, c.options.Engine)
-	env.Devices = c.devices
+	env.Devices = c.options.Devices
 	defer holdHeap(plan.PeakMemory().Heap, env.Notice)()
 	final, err := plan.Run(cmd.Context(), env)
 	if err != nil {

@@ -11,8 +11,7 @@
 //
 // Options that change a mixer's arrays, other than those in kept.go, are not seen: wider
 // feature maps, groups of states; nor what remembered logits of the teacher take. On XLA
-// the figures of a process are those of one plugin on two cores, and of one device: several
-// have the weights each.
+// the figures of a process are those of one plugin on two cores.
 package memory
 
 import "github.com/seed-1411d8c0/linearize/internal/arch"
@@ -29,7 +28,8 @@ const (
 
 // Stage is what is known of a stage of training before it starts.
 type Stage struct {
-	Engine Engine // empty: go
+	Engine  Engine // empty: go
+	Devices int    // of the engine that share a batch; 0: one
 
 	Teacher *arch.Model // nil: nobody asks it
 	Student *arch.Model
@@ -114,9 +114,9 @@ const (
 
 // joint has the whole models and the optimizer in memory.
 func (s Stage) joint() Estimate {
-	e := Estimate{Weights: s.models(), Optimizer: s.optimizer(s.Trained)}
+	e := Estimate{Weights: s.spread(), Optimizer: s.sharers() * s.optimizer(s.Trained)}
 	if s.compiled() {
-		e.Work = s.given() + s.xlaStep()
+		e.Work = s.sharers() * (s.given() + s.onEach().xlaStep())
 	} else {
 		e.Work = max(s.forward(), s.backward(), s.update(s.Trained))
 	}
@@ -129,9 +129,9 @@ func (s Stage) joint() Estimate {
 func (s Stage) evaluation() Estimate {
 	e, held := Estimate{Weights: s.models()}, int64(0)
 	if s.Layers == nil {
-		e.Optimizer = s.optimizer(s.Trained)
-		if s.compiled() {
-			held = s.given()
+		e = s.joint()
+		if e.Work = 0; s.compiled() {
+			held = s.sharers() * s.given()
 		}
 	}
 	count := logitsOfEval
@@ -161,10 +161,10 @@ func (s Stage) layerwise() Estimate {
 		mixer, trained := s.mixerOf(i)
 		step := max(s.aligned(i), s.update(trained))
 		if s.compiled() {
-			step = 3*mixer + unplaced(s.xlaAligned([]int{i}), trained)
+			step = s.sharers() * (3*mixer + unplaced(s.onEach().xlaAligned([]int{i}), trained))
 		}
 		most = most.or(Estimate{Weights: block, Work: s.passing(s.Teacher, i, s.Batch) + ofTeacher})
-		most = most.or(Estimate{Weights: mixer, Optimizer: s.optimizer(trained), Work: step + 4*states})
+		most = most.or(Estimate{Weights: s.sharers() * mixer, Optimizer: s.sharers() * s.optimizer(trained), Work: step + 4*states})
 	}
 	return most
 }

@@ -57,6 +57,41 @@ func stage(t *testing.T, mixer string) Stage {
 	return s
 }
 
+// Devices of xla:cpu have the weights each, in one memory, and share the rows; those of
+// xla:cuda have memories of their own.
+func TestDevices(t *testing.T) {
+	of := func(engine Engine, devices, batch int) Estimate {
+		s := stage(t, "lightning")
+		s.Engine, s.Devices, s.Batch = engine, devices, batch
+		return s.Estimate()
+	}
+	one, four := of(CPU, 1, 1), of(CPU, 4, 4)
+	s := stage(t, "lightning")
+	s.Engine = CPU
+	frozen := s.models() - s.gradients(s.Trained)
+	if want := 4*one.Weights + frozen; four.Weights != want {
+		t.Errorf("weights of four devices: %d, want %d", four.Weights, want)
+	}
+	if four.Optimizer != 4*one.Optimizer || four.Work != 4*one.Work {
+		t.Errorf("four devices with 4 rows: %+v, want four times %+v", four, one)
+	}
+	if want := 4*(one.Weights+one.Optimizer+one.Work) + frozen; four.Total < want {
+		t.Errorf("four devices with 4 rows take %d, want %d at least", four.Total, want)
+	}
+	s.Devices, s.Trained = 4, s.Trained[:1]
+	free := s.spread()
+	s.Loss = Loss{Align: true, Outputs: true}
+	if aligned := s.spread(); aligned >= free {
+		t.Errorf("weights of four devices that align: %d, want less than %d, which have all of the student's", aligned, free)
+	}
+	if got, want := of(CUDA, 4, 4).Total, of(CUDA, 1, 1).Total; got != want {
+		t.Errorf("a device of four with 4 rows has %d, want the %d of one with 1", got, want)
+	}
+	if of(CPU, 0, 2) != of(CPU, 1, 2) {
+		t.Error("no number of devices is not one")
+	}
+}
+
 // What makes a stage larger makes its estimate larger.
 func TestGrows(t *testing.T) {
 	for _, e := range []Engine{Go, CPU, CUDA} {

@@ -23,7 +23,7 @@ func (s Stage) beside(e Estimate, host int64) Estimate {
 		largest = max(largest, 4*elements(w.Shape))
 	}
 	saving := hostCopies * largest
-	e.Heap = int64(headroom * float64(host+saving))
+	e.Heap = int64(headroom*float64(host+saving)) + s.onHost()
 	if s.Engine == CUDA {
 		e.Total = e.used()
 		return e
@@ -31,10 +31,10 @@ func (s Stage) beside(e Estimate, host int64) Estimate {
 	// A step's own arrays are given back when it is over, and what it gave is not: a save
 	// comes on top of that.
 	if s.Layers == nil {
-		saving = max(0, saving-(e.Work-s.given()))
+		saving = max(0, saving-(e.Work-s.sharers()*s.given()))
 	}
 	e.Mapped, e.Compiler = s.mapped(), s.compiler()
-	e.Total = e.used() + int64(headroom*float64(host+saving)) + e.Mapped + e.Compiler + pluginMapped + pluginHeap
+	e.Total = e.used() + int64(headroom*float64(host+saving)) + e.Mapped + e.Compiler + pluginMapped + pluginHeap + s.unshared(e)
 	return e
 }
 

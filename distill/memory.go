@@ -129,7 +129,7 @@ func (p *Plan) memoryLine(m memory.Estimate) string {
 	case memory.CPU:
 		return fmt.Sprintf("memory: about %s at most on engine %s; %s, XLA's compiler %s", ui.FormatBytes(m.Total), on, parts, ui.FormatBytes(m.Compiler))
 	default:
-		return fmt.Sprintf("memory: about %s of the device's on engine %s, by what xla:cpu keeps; %s; the host's is not planned", ui.FormatBytes(m.Total), on, parts)
+		return fmt.Sprintf("memory: about %s of the device's on engine %s; %s; the host's is not planned", ui.FormatBytes(m.Total), on, parts)
 	}
 }
 

@@ -124,19 +124,22 @@ func (s Stage) joint() Estimate {
 }
 
 // evaluation runs the student, or the teacher, over windows. In a layerwise stage both
-// are loaded for it, and what the layers had is gone. On XLA what a step has freed, many
-// smaller pieces, is hardly given back to the system by then.
+// are loaded for it, and what the layers had is gone. On xla:cpu what a step has freed,
+// many smaller pieces, is hardly given back to the system by then.
 func (s Stage) evaluation() Estimate {
 	e, held := Estimate{Weights: s.models()}, int64(0)
 	if s.Layers == nil {
 		e = s.joint()
-		if e.Work = 0; s.compiled() {
+		if e.Work = 0; s.Engine == CPU {
 			held = s.sharers() * s.given()
 		}
 	}
 	count := logitsOfEval
-	if s.compiled() {
+	switch {
+	case s.Engine == CPU:
 		count = xlaLogits
+	case s.compiled():
+		count = cudaLogits
 	}
 	e.Work = int64(count * float64(fp32(s.Eval, s.Tokens, s.Student.Vocab))) // what is touched of their buckets
 	for i := range s.Student.Layers {

@@ -21,7 +21,7 @@ func TestMixers(t *testing.T) {
 		if x, ok := keptByMixer[name]; !ok || x.queries <= 0 {
 			t.Errorf("%s: what it keeps is not known", name)
 		}
-		if x, ok := xlaMixers[name]; !ok || x.queries <= 0 || x.code <= 0 {
+		if x, ok := xlaMixers[name]; !ok || x.queries <= 0 || x.atOnce <= 0 || x.code <= 0 {
 			t.Errorf("%s: what it keeps on XLA is not known", name)
 		}
 	}

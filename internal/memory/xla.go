@@ -10,22 +10,24 @@ import (
 type xlaMixer struct {
 	mixerArrays
 	beside float64 // how much of what a layer keeps waits while another one is aligned
+	atOnce float64 // how much of it each layer has on CUDA, where all are aligned together
 	code   int64   // MiB: to compile what takes most, however many layers have it
 }
 
 // xlaMixers is keyed as keptByMixer is. Fitted to what XLA says itself of the temporary
-// memory of a step, T = 512, one to four rows, heads of 64, one to eight of them.
+// memory of a step, T = 512, one to four rows, heads of 64, one to eight of them; atOnce of
+// softmax is a guess.
 var xlaMixers = map[string]xlaMixer{
-	"softmax":             {mixerArrays{3, 2}, 0, 35},
-	"delta":               {mixerArrays{27, 8}, 0.5, 185},
-	"gated-delta":         {mixerArrays{35, 8}, 0.3, 210},
-	"gated-delta channel": {mixerArrays{47, 12}, 0.3, 410},
-	"gla":                 {mixerArrays{20, 8}, 0, 260},
-	"hedgehog":            {mixerArrays{27, 0}, 0, 45},
-	"lightning":           {mixerArrays{21, 7}, 0, 165},
-	"mamba2":              {mixerArrays{27, 6}, 0, 160},
-	"mom":                 {mixerArrays{24, 0}, 0, 300}, // of each memory
-	"rwkv7":               {mixerArrays{67, 0}, 0.6, 370},
+	"softmax":             {mixerArrays{3, 2}, 0, 0.7, 35},
+	"delta":               {mixerArrays{27, 8}, 0.5, 0.7, 185},
+	"gated-delta":         {mixerArrays{35, 8}, 0.3, 0.7, 210},
+	"gated-delta channel": {mixerArrays{47, 12}, 0.3, 0.7, 410},
+	"gla":                 {mixerArrays{20, 8}, 0, 0.7, 260},
+	"hedgehog":            {mixerArrays{27, 0}, 0, 0.7, 45},
+	"lightning":           {mixerArrays{21, 7}, 0, 0.4, 165},
+	"mamba2":              {mixerArrays{27, 6}, 0, 0.5, 160},
+	"mom":                 {mixerArrays{24, 0}, 0, 0.9, 300}, // of each memory
+	"rwkv7":               {mixerArrays{67, 0}, 0.6, 0.8, 370},
 }
 
 // What XLA keeps for the backward pass, as the constants of kept.go for engine go.
@@ -78,7 +80,11 @@ func (s Stage) xlaStep() int64 {
 		}
 		work = append(work, s.xlaLogitsOf()...)
 	}
-	return max(unplaced(work, s.Trained), s.teacherPassing())
+	left := float64(unplaced(work, s.Trained))
+	if s.Engine == CUDA && !s.Loss.Align {
+		left *= cudaKept
+	}
+	return max(int64(left), s.teacherPassing())
 }
 
 // unplaced is what of arrays finds no place in what a step gives, which is empty until the
@@ -150,6 +156,9 @@ func (s Stage) xlaLogitsOf() []arrays {
 
 // xlaAligned is what an alignment has of some layers: one of them and what waits of others.
 func (s Stage) xlaAligned(layers []int) []arrays {
+	if s.Engine == CUDA {
+		return s.cudaAligned(layers)
+	}
 	var most []arrays
 	rest := 0.0
 	for _, i := range layers {

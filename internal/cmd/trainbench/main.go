@@ -3,6 +3,7 @@
 //
 //	go run ./internal/cmd/trainbench                                # on go
 //	go run ./internal/cmd/trainbench -engine go,xla:cpu -torch .cache/torch/bin/python
+//	go run ./internal/cmd/trainbench -engine xla:cuda -torch .cache/torch/bin/python -device cuda -batch 8
 //	go run ./internal/cmd/trainbench -models 135m -layers 4 -steps align
 //
 // All take the same weights and the same batch, and the losses of their steps stand in
@@ -44,6 +45,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	batch := flags.Int("batch", 1, "sequences")
 	rounds := flags.Int("rounds", 7, "steps of each")
 	form := flags.String("form", "chunked", "PyTorch's linear attention: chunked or quadratic")
+	device := flags.String("device", "cpu", "where PyTorch computes: cpu or cuda")
 	one := flags.String("one", "", "be the contestant of this case, given as JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -70,7 +72,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 			if !slices.Contains([]string{alignStep, klStep}, step) {
 				return fmt.Errorf("step %q: want %s or %s", step, alignStep, klStep)
 			}
-			c := task{Model: shape, Step: step, Tokens: *tokens, Batch: *batch, Threads: runtime.GOMAXPROCS(0), Form: *form}
+			c := task{Model: shape, Step: step, Tokens: *tokens, Batch: *batch, Threads: runtime.GOMAXPROCS(0), Form: *form, Device: *device}
 			if err := compare(stdout, c, contestants, *python, *rounds); err != nil {
 				return err
 			}

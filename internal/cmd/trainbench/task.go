@@ -54,6 +54,7 @@ type task struct {
 	Batch      int    `json:"batch"`
 	Threads    int    `json:"threads"`
 	Form       string `json:"form"`    // of PyTorch's linear attention
+	Device     string `json:"device"`  // PyTorch's
 	Weights    string `json:"weights"` // a safetensors file of the student; the teacher's are among them
 }
 

@@ -6,7 +6,7 @@
 # eager, sdpa and compile differ in the teacher's attention, written out or
 # scaled_dot_product_attention, and in what is compiled; compile has the fused AdamW.
 # Linear attention is masked and quadratic, as LoLCATs trains it, or in blocks with the
-# sum of those before; compare.go says which.
+# sum of those before; -form says which.
 import json
 import resource
 import sys
@@ -19,12 +19,12 @@ case = json.loads(sys.argv[1])
 kind = case["contestant"].split(":")[1]
 model, step, tokens, batch = case["model"], case["step"], case["tokens"], case["batch"]
 heads, kv, dim = model["heads"], model["kv_heads"], model["head_dim"]
-layers, eps = model["layers"], 1e-5
+layers, eps, device = model["layers"], 1e-5, case["device"]
 torch.set_num_threads(case["threads"])
 
 
 def load(path):
-    """The tensors of a safetensors file, all float32."""
+    """The tensors of a safetensors file, all float32, on the device."""
     with open(path, "rb") as f:
         header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
         data = bytearray(f.read())
@@ -32,7 +32,8 @@ def load(path):
     for name, t in header.items():
         if name != "__metadata__":
             begin, end = t["data_offsets"]
-            out[name] = torch.frombuffer(data, dtype=torch.float32, count=(end - begin) // 4, offset=begin).view(t["shape"])
+            host = torch.frombuffer(data, dtype=torch.float32, count=(end - begin) // 4, offset=begin)
+            out[name] = host.view(t["shape"]).to(device)
     return out
 
 
@@ -44,12 +45,12 @@ for name, value in teacher.items():
         trained[name] = value.clone().requires_grad_()
 student = {**teacher, **trained}
 
-frequency = 10000 ** (-torch.arange(0, dim, 2) / dim)
-angle = torch.outer(torch.arange(tokens), frequency).repeat(1, 2)
+frequency = 10000 ** (-torch.arange(0, dim, 2, device=device) / dim)
+angle = torch.outer(torch.arange(tokens, device=device), frequency).repeat(1, 2)
 cos, sin = angle.cos(), angle.sin()
-causal = torch.ones(tokens, tokens, dtype=torch.bool).tril()
+causal = torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril()
 chunk = 64
-within = torch.ones(chunk, chunk).tril()
+within = torch.ones(chunk, chunk, device=device).tril()
 
 
 def rotate(x):
@@ -144,7 +145,7 @@ if kind == "compile":
 optimizer = torch.optim.AdamW(
     trained.values(), lr=1e-4, betas=(0.9, 0.95), eps=1e-8, weight_decay=0, fused=True if kind == "compile" else None
 )
-ids = (torch.arange(batch * tokens) * 7919 % model["vocab"]).view(batch, tokens)
+ids = (torch.arange(batch * tokens, device=device) * 7919 % model["vocab"]).view(batch, tokens)
 
 
 def once():
@@ -162,10 +163,10 @@ def once():
 
 def matmul(size=1024):
     """FLOP/s of the fastest of 20 products."""
-    x, best = torch.randn(size, size), 1e9
+    x, best = torch.randn(size, size, device=device), 1e9
     for _ in range(20):
         began = time.perf_counter()
-        x @ x
+        (x @ x)[0, 0].item()  # which waits for a GPU
         best = min(best, time.perf_counter() - began)
     return 2 * size**3 / best
 

@@ -10,7 +10,8 @@
 # engine go, whichever the test has. Tests compile and hardly compute, so each is a
 # process of its own, one for each core at a time, and has a line when it ends: its exit
 # status and seconds. LIMIT is what one may take, default
-# 400 s; ONLY, a regular expression, chooses by "distill TestKeep".
+# 400 s; ONLY, a regular expression, chooses by "distill TestKeep", and the training step
+# by "internal_nn_train BenchmarkStep".
 set -uo pipefail
 [ $# -ge 1 ] || { echo "usage: tools/cuda/run.sh ARCHIVE [PLUGIN [PYTHON]]" >&2; exit 2; }
 archive=$1 python=${3:-python3}
@@ -29,18 +30,30 @@ export LINEARIZE_TEST_ENGINE=xla:$plugin
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 PJRT_PLUGIN_LIBRARY_PATH=$(dirname "$plugin") "$bin/linearize" doctor
 
-# The longest tests have a subtest for each mixer: a job has some letters.
+# The longest tests have a subtest for each mixer, recipe, family or witness: a job of its
+# own, or some letters' mixers. Whole tests are the longer jobs, and begin.
+names() {
+    case $1 in
+    *specs | *arch.Mixers | *Names) echo '/^d /^g[^l] /^gl /^h /^l /^m[^o] /^mo /^r /^s /^[^dghlmrs]' ;;
+    *recipes.Builtin) (cd "$root/recipes" && printf '/^%s$ ' *.yaml | sed 's/\.yaml//g') ;;
+    *testdata.Families) (cd "$root/internal/testdata/families" && printf '/^%s$ ' *) ;;
+    *witness.All) (cd testdata/witness && printf '/^%s$ ' *.safetensors | sed 's/\.safetensors//g') ;;
+    *) echo / ;;
+    esac
+}
 jobs=$bin/jobs
 for test in "$bin"/*.test; do
     name=$(basename "$test" .test)
-    for function in $(cd "$root/${name//_//}" && "$test" -test.list '^Test'); do
+    cd "$root/${name//_//}" || exit 1
+    for function in $("$test" -test.list '^Test'); do
         [[ "$name $function" =~ ${ONLY-} ]] || continue
-        parts=('')
-        grep -h -A14 "^func $function(" "$root/${name//_//}"/*_test.go | grep -A1 -E 'range (specs|arch.Mixers|recipes.Builtin)' | grep -q 't.Run' &&
-            parts=(/^d '/^g[^l]' /^gl /^h /^l '/^m[^o]' /^mo /^r /^s '/^[^dghlmrs]')
-        for part in "${parts[@]}"; do echo "$name ^$function\$$part"; done
+        list=$(sed -n "/^func $function(/,/^}/p" ./*_test.go | grep -A6 -E '^	for .* range ' | grep -B6 '^		t.Run' |
+            grep -oE 'range (specs|arch.Mixers|append.Names|recipes.Builtin|testdata.Families|witness.All)' | head -1)
+        read -ra parts <<<"$(names "$list")"
+        for part in "${parts[@]}"; do echo "$name ^$function\$${part%/}"; done
     done
-done >"$jobs"
+done | awk '/\/\^/ { later = later $0 "\n"; next } { print } END { printf "%s", later }' >"$jobs"
+cd "$root" || exit 1
 export bin root LIMIT
 # shellcheck disable=SC2016 # the inner shell expands
 nl -nln "$jobs" | XLA_FLAGS="$XLA_FLAGS --xla_gpu_autotune_level=0 --xla_gpu_force_compilation_parallelism=1 --xla_gpu_deterministic_ops=true" xargs -P "$(nproc)" -L 1 bash -c '
@@ -58,9 +71,11 @@ for name in $(cut -d' ' -f1 "$jobs" | sort -u); do
 done
 cat "$bin"/*.[0-9]*.log | grep -E -B8 '^ *--- FAIL|^panic|^fatal|^SIG' | head -80
 [ -n "${OUT-}" ] && tar -C "$bin" -czf "$OUT/logs.tar.gz" done $(cd "$bin" && ls *.log)
-grep -h 'from go' "$bin"/internal_nn_train.*.log
+grep -hs 'from go' "$bin"/internal_nn_train.*.log
 
 # After the tests, so that nothing else is on the GPU.
-(cd "$root/internal/nn/train" && timeout 200 "$bin/internal_nn_train.test" -test.run '^$' -test.bench '^BenchmarkStep$' -test.benchtime 20x | grep -E 'Benchmark|FAIL|panic')
-timeout 200 "$python" "$root/tools/cuda/step.py"
+if [[ "internal_nn_train BenchmarkStep" =~ ${ONLY-} ]]; then
+    (cd internal/nn/train && timeout 200 "$bin/internal_nn_train.test" -test.run '^$' -test.bench '^BenchmarkStep$' -test.benchtime 20x | grep -E 'Benchmark|FAIL|panic')
+    timeout 200 "$python" tools/cuda/step.py
+fi
 exit $failed

@@ -101,7 +101,8 @@ func TestTeacherLogitsSpace(t *testing.T) {
 	env := distill.Env{Engine: enginetest.Name(), Out: io.Discard, Clock: time.Now, NoPlots: true, Free: func(string) int64 { return 1000 }}
 	_, err := p.Run(t.Context(), env)
 	space, ok := errors.AsType[*toplogits.SpaceError](err)
-	if want := int64(52 + 12*(12*(8*5+4)+4)); !ok || space.Want != want || space.Free != 1000 || !strings.Contains(space.Hint(), "top_k") {
+	if want := int64(52 + 12*(4+12*(8*5+4)+4)); !ok || space.Want != want || space.Free != 1000 || !strings.Contains(space.Hint(), "top_k") ||
+		!strings.HasSuffix(err.Error(), "takes 6.48 kB, and the disk has 1 kB free") {
 		t.Errorf("Run() is %v, want a *SpaceError for %d bytes", err, want)
 	}
 }

@@ -185,7 +185,7 @@ func sizeOf(dir string) (int64, error) {
 		if err == nil && d.Type().IsRegular() {
 			var info fs.FileInfo
 			if info, err = d.Info(); err == nil {
-				size += fsx.Allocated(info)
+				size += info.Size()
 			}
 		}
 		if errors.Is(err, fs.ErrNotExist) {

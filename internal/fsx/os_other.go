@@ -2,10 +2,7 @@
 
 package fsx
 
-import (
-	"io/fs"
-	"os"
-)
+import "os"
 
 // lock has no lock to take here, so nothing is ever swept.
 func lock(string) (unlock func(), ok bool) { return func() {}, false }
@@ -18,9 +15,6 @@ func syncDirHandle(*os.File) error { return nil }
 
 // DropPages does nothing here: the kernel decides alone what of a mapping it keeps.
 func DropPages([]byte, int, int) {}
-
-// Allocated is a file's size: what of it are holes is not known here.
-func Allocated(info fs.FileInfo) int64 { return info.Size() }
 
 // Free is not known here.
 func Free(string) (bytes int64, ok bool) { return 0, false }

@@ -3,9 +3,7 @@
 package fsx
 
 import (
-	"io/fs"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,15 +34,6 @@ func DropPages(mapping []byte, begin, end int) {
 		return
 	}
 	_ = unix.Madvise(mapping[begin:end], unix.MADV_DONTNEED) // advice: refusing it is no failure
-}
-
-// Allocated is what a file takes on the disk, at most its size: holes take nothing.
-func Allocated(info fs.FileInfo) int64 {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return info.Size()
-	}
-	return min(info.Size(), st.Blocks*512) // of 512 bytes, whatever the disk's are
 }
 
 // Free is how many bytes the disk of a folder has for this user; ok is false where the

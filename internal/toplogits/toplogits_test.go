@@ -3,12 +3,8 @@ package toplogits
 import (
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestSelect(t *testing.T) {
@@ -53,83 +49,4 @@ func TestSelectRandom(t *testing.T) {
 			t.Fatalf("%d of %v: got %v, want %v", k, logits, w.IDs, ids[:k])
 		}
 	}
-}
-
-func TestFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cache", "top.bin")
-	l := Layout{Windows: 3, Tokens: 2, K: 1}
-	open := func(l Layout, key byte) *File {
-		t.Helper()
-		f, err := Open(path, l, Key{key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = f.Close() })
-		return f
-	}
-	has := func(f *File, window int) bool {
-		t.Helper()
-		_, ok, err := f.Read(window)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ok
-	}
-	f := open(l, 1)
-	want := Window{[]int32{7, 1 << 30}, []float32{-0.5, -1, -2, -3}}
-	if has(f, 0) || has(f, 2) {
-		t.Error("a new file has windows")
-	}
-	if err := f.Write(1, want); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Write(3, want); err == nil {
-		t.Error("Write took a window beyond the last one")
-	}
-	again := open(l, 1)
-	got, ok, err := again.Read(1)
-	if diff := cmp.Diff(want, got); err != nil || !ok || diff != "" {
-		t.Errorf("Read(1) is %v, %v (-want +got):\n%s", ok, err, diff)
-	}
-	if has(again, 0) { // a hole before what is written
-		t.Error("window 0 was never written, and is there")
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Size() != l.Bytes(2) {
-		t.Errorf("two places take %d bytes, want %d", info.Size(), l.Bytes(2))
-	}
-	// A bit that turned, a file cut short, another key.
-	if _, err := f.file.WriteAt([]byte{0xff}, f.place(1)+3); err != nil {
-		t.Fatal(err)
-	}
-	if has(f, 1) {
-		t.Error("a window with another checksum is there")
-	}
-	if err := f.Write(1, want); err != nil {
-		t.Fatal(err)
-	}
-	if !has(f, 1) || has(open(l, 2), 1) {
-		t.Error("a window of another key is there, or one of this is not")
-	}
-	if err := os.Truncate(path, l.Bytes(1)+3); err != nil {
-		t.Fatal(err)
-	}
-	if has(open(l, 2), 1) {
-		t.Error("half a window is there")
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	l := Layout{Windows: 1, Tokens: 2, K: 1}
-	f.Add(l.encode(Window{[]int32{1, 2}, []float32{-1, -2, -3, -4}}))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		w, ok := l.decode(data)
-		if ok && !slices.Equal(l.encode(w), data) {
-			t.Errorf("%x is read and written as %x", data, l.encode(w))
-		}
-	})
 }

@@ -108,7 +108,7 @@ func TestLayerwiseSpace(t *testing.T) {
 	env := distill.Env{Engine: enginetest.Name(), Out: &out, Clock: time.Now, Free: func(string) int64 { return 46000 }}
 	_, err := p.Run(t.Context(), env)
 	space, ok := errors.AsType[*hidden.SpaceError](err)
-	if !ok || space.Want != 10*12*(32+32+32)*4 || space.Hint() == "" {
+	if !ok || space.Want != 10*12*(32+32+32)*4 || space.Hint() == "" || !strings.HasSuffix(err.Error(), "takes 46.1 kB, and the disk has 46 kB free") {
 		t.Fatalf("Run() = %v, want a *SpaceError", err)
 	}
 	env.Free = func(string) int64 { return 64000 } // which is enough for the first stage

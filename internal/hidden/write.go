@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 // Writer fills a slot with the rows of a layer.
@@ -86,7 +88,7 @@ func (e *SpaceError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("cache of hidden states in %s: %v", e.Dir, e.Err)
 	}
-	return fmt.Sprintf("cache of hidden states in %s: takes %d MiB, and the disk has %d MiB free", e.Dir, e.Want>>20+1, e.Free>>20)
+	return fmt.Sprintf("cache of hidden states in %s: takes %s, and the disk has %s free", e.Dir, ui.FormatBytes(e.Want), ui.FormatBytes(e.Free))
 }
 
 func (e *SpaceError) Unwrap() error { return e.Err }

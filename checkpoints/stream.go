@@ -29,8 +29,9 @@ func writeTensors(w *fsx.Writer, tensors []Source, metadata map[string]string, b
 	if err != nil {
 		return err
 	}
-	if err := w.Reserve(int64(len(header)) + Shard{Tensors: tensors}.Bytes()); err != nil {
-		return err
+	size := int64(len(header)) + Shard{Tensors: tensors}.Bytes()
+	if err := w.Reserve(size); err != nil {
+		return fmt.Errorf("no room for its %d MB: %w", (size+1e6-1)/1e6, err)
 	}
 	if _, err := w.Write(header); err != nil {
 		return err

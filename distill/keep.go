@@ -3,6 +3,7 @@ package distill
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -24,8 +25,11 @@ func (s *session) prune(at place) {
 		if kept[e.Path] {
 			continue
 		}
-		if err := fsx.RemoveDir(filepath.Join(s.plan.Dir, filepath.FromSlash(e.Path))); err != nil {
+		dir := filepath.Join(s.plan.Dir, filepath.FromSlash(e.Path))
+		if err := fsx.RemoveDir(dir); err != nil {
 			s.notice("an old save stays: " + err.Error())
+		} else {
+			_ = os.Remove(filepath.Dir(dir)) // the stage's, if that was its last
 		}
 		s.saves = slices.DeleteFunc(s.saves, func(x Event) bool { return x.Path == e.Path })
 	}

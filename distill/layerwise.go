@@ -153,7 +153,7 @@ func (w *layerwise) run(ctx context.Context, layer int) error {
 	f := w.file(layer)
 	file, step, c, err := f.open()
 	if err != nil {
-		return err
+		return damagedLayer(err)
 	}
 	if file == nil || step < w.stage.Steps {
 		if err := w.reach(ctx, layer); err != nil {

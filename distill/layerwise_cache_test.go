@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 	"github.com/seed-1411d8c0/linearize/internal/hidden"
 )
@@ -74,6 +75,38 @@ func spoil(t *testing.T, run string) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// The file of a layer that is damaged is told of, with what helps: without it the layer
+// is trained again, to the same bits.
+func TestLayerwiseDamaged(t *testing.T) {
+	dir := workshop(t, byLayer)
+	want, _, err := run(t, plan(t, dir, distill.Options{Run: filepath.Join(dir, "whole")}, layerwise...), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := distill.Options{Run: filepath.Join(dir, "run")}
+	if _, _, err = run(t, plan(t, dir, o, layerwise...), 14); err == nil { // in the second layer
+		t.Fatal("the run was not interrupted")
+	}
+	layer := filepath.Join(o.Run, "layers", "1-mimic", "layer-0000.safetensors")
+	if err := os.Truncate(layer, 1000); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = run(t, plan(t, dir, o, layerwise...), 0)
+	if err == nil || !strings.Contains(err.Error(), layer) || !strings.HasPrefix(advice.Of(err), "remove the file") {
+		t.Fatalf("Run() = %v, with the hint %q", err, advice.Of(err))
+	}
+	if err := os.Remove(layer); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := run(t, plan(t, dir, o, layerwise...), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if enginetest.Name() == "go" {
+		sameBits(t, weights(t, got), weights(t, want))
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *session) openMetrics() error {
 	path := filepath.Join(s.plan.Dir, metricsName)
 	events, err := metrics.Read(path, s.at.MetricsBytes)
 	if err != nil {
-		return err
+		return s.plan.damaged(err)
 	}
 	for _, e := range events {
 		s.remember(e)
@@ -36,7 +36,7 @@ func (s *session) openMetrics() error {
 	s.saves = slices.DeleteFunc(s.saves, func(e Event) bool { return !exists(filepath.Join(s.plan.Dir, filepath.FromSlash(e.Path))) })
 	s.pictures.begin(filepath.Join(s.plan.Dir, plotsName), s.env, s.notice)
 	if s.log, err = metrics.Open(path, s.at.MetricsBytes); err != nil {
-		return err
+		return s.plan.damaged(err)
 	}
 	for _, format := range s.plan.Recipe.Metrics {
 		x := sink{name: format}

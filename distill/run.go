@@ -107,7 +107,7 @@ func (s *session) prepare() (place, error) {
 	}
 	file, at, err := openState(p.Dir)
 	if err != nil {
-		return place{}, err
+		return place{}, p.damaged(err)
 	}
 	if file == nil {
 		if p.Options.Resume {
@@ -115,7 +115,7 @@ func (s *session) prepare() (place, error) {
 		}
 		if !exists(p.Dir) {
 			if err := os.MkdirAll(p.Dir, 0o755); err != nil {
-				return place{}, &refusal{fmt.Errorf("run folder: %w", err)}
+				return place{}, fmt.Errorf("run folder: %w", err)
 			}
 			if err := s.hold(); err != nil {
 				return place{}, err

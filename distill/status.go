@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
 )
 
@@ -29,6 +30,7 @@ type Status struct {
 	Run     string `json:"run"`
 	State   State  `json:"state"`
 	Problem string `json:"problem,omitempty"`
+	Hint    string `json:"hint,omitempty"` // what can be done about the problem
 	PID     int    `json:"pid,omitempty"`  // of the process at work
 	Host    string `json:"host,omitempty"` // where that is
 
@@ -69,7 +71,7 @@ func ReadStatus(dir string) (*Status, error) {
 	st := &Status{Run: dir, State: Stopped}
 	st.findHolder()
 	if err := st.read(); err != nil {
-		st.Problem = err.Error()
+		st.Problem, st.Hint = err.Error(), advice.Of(err)
 		if st.State != Running {
 			st.State = Broken
 		}
@@ -99,7 +101,7 @@ func (st *Status) read() error {
 	st.Stages = len(plan.Stages)
 	file, at, err := openState(st.Run) // before the metrics, which only grow
 	if err != nil {
-		return err
+		return plan.damaged(err)
 	}
 	saved := file != nil
 	if saved {
@@ -107,15 +109,15 @@ func (st *Status) read() error {
 			return err
 		}
 		if at.Stage > len(plan.Stages) {
-			return fmt.Errorf("%s is after stage %d, and the run has %d", stateFile, at.Stage, len(plan.Stages))
+			return plan.damaged(fmt.Errorf("%s is after stage %d, and the run has %d", stateFile, at.Stage, len(plan.Stages)))
 		}
 	}
 	last, err := st.scan(at.MetricsBytes)
-	if err != nil {
-		return err
+	if err == nil && at.MetricsBytes > last.bytes {
+		err = fmt.Errorf("%s has %d bytes, want at least the %d of the last save: lines are missing", metricsName, last.bytes, at.MetricsBytes)
 	}
-	if at.MetricsBytes > last.bytes {
-		return fmt.Errorf("%s has %d bytes, want at least the %d of the last save: lines are missing", metricsName, last.bytes, at.MetricsBytes)
+	if err != nil {
+		return plan.damaged(err)
 	}
 	if i := at.Stage - 1; i >= 0 && at.Tail > 0 && at.Tail < plan.Stages[i].Steps { // it was given more since
 		at.Stage, at.Step = i, at.Tail
@@ -169,13 +171,14 @@ func readPlan(dir string) (*Plan, error) {
 	var described struct {
 		Plan struct{ Stages []Stage } `json:"plan"`
 	}
-	if err := json.Unmarshal(data, &described); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	err = json.Unmarshal(data, &described)
+	if err == nil && len(described.Plan.Stages) == 0 {
+		err = errors.New("has no stages")
 	}
-	if len(described.Plan.Stages) == 0 {
-		return nil, fmt.Errorf("%s: has no stages", path)
+	if err != nil {
+		return nil, advice.On(fmt.Errorf("%s: %w", path, err), "a run that is not finished writes it anew as it goes on")
 	}
-	return &Plan{Stages: described.Plan.Stages}, nil
+	return &Plan{Dir: dir, Stages: described.Plan.Stages}, nil
 }
 
 // sizeOf adds up the files below a folder. Those that vanish meanwhile are not there.

@@ -34,6 +34,7 @@ func (st *Status) scan(known int64) (scanned, error) {
 	defer func() { _ = file.Close() }() // read only
 	lines := bufio.NewReaderSize(file, 1<<18)
 	var line, step []byte // used again and again: runs are long
+	number, at := 0, 0    // of the line, and of the step
 	for {
 		line, err = nextLine(lines, line)
 		if errors.Is(err, io.EOF) {
@@ -43,11 +44,12 @@ func (st *Status) scan(known int64) (scanned, error) {
 			return found, err
 		}
 		found.bytes += int64(len(line))
+		number++
 		if bytes.HasPrefix(line, []byte(`{"event":"step"`)) {
-			step, line = line, step
+			step, line, at = line, step, number
 			continue
 		}
-		if found.event, err = parseEvent(path, line); err != nil {
+		if found.event, err = parseEvent(path, number, line); err != nil {
 			return found, err
 		}
 		st.note(found.event, found.bytes <= known)
@@ -56,7 +58,7 @@ func (st *Status) scan(known int64) (scanned, error) {
 	if step == nil {
 		return found, nil
 	}
-	e, err := parseEvent(path, step)
+	e, err := parseEvent(path, at, step)
 	if err != nil {
 		return found, err
 	}
@@ -83,10 +85,10 @@ func nextLine(r *bufio.Reader, line []byte) ([]byte, error) {
 	}
 }
 
-// parseEvent reads a line of the metrics at path.
-func parseEvent(path string, line []byte) (e Event, err error) {
+// parseEvent reads a line of the metrics at path, which is the number-th.
+func parseEvent(path string, number int, line []byte) (e Event, err error) {
 	if err = json.Unmarshal(line, &e); err != nil {
-		return e, fmt.Errorf("%s: %w", path, err)
+		return e, fmt.Errorf("%s:%d: %w", path, number, err)
 	}
 	return e, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
@@ -48,6 +49,9 @@ A run whose files do not fit together ends with exit code 3.`,
 			}
 			if err == nil && st.State == distill.Broken {
 				err = invalid(fmt.Errorf("run %s is broken: %s", st.Run, st.Problem))
+				if st.Hint != "" {
+					err = advice.On(err, st.Hint)
+				}
 			}
 			return err
 		},

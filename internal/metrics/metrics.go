@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -92,6 +93,9 @@ func Read(path string, size int64) ([]Event, error) {
 	lines := bufio.NewReader(file)
 	for at, n := int64(0), 1; at < size; n++ {
 		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("%s:%d: the file is cut off: it has %d bytes of whole lines, want at least %d", path, n, at, size)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}

@@ -77,7 +77,6 @@ func (s *session) runLayerwise(ctx context.Context, i int) (err error) {
 	}
 	w.free() // an evaluation may need the memory
 	if s.held != nil {
-		s.notice("the evaluation at the end of stage " + w.stage.label() + " holds both models whole in memory; without data.eval there is none")
 		if err := s.loadModels(); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/hidden"
+	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -67,6 +68,28 @@ func (p *Plan) planCache(s *Stage) {
 	}
 	draws := s.Steps * s.windows()
 	s.CacheBytes = s.layout(p.student, draws, p.Recipe.Data.SeqLen).Bytes()
+}
+
+// muchForEvaluation is the size of two models from which on a run says that evaluations
+// hold them: a machine that trains has what smaller ones take.
+const muchForEvaluation = 1e9
+
+// wholeModels says what an evaluation of layerwise stages from i on holds that their layers
+// do not; it is empty where that is little, or where there is none.
+func (p *Plan) wholeModels(i int) string {
+	size := 4 * (parameters(p.teacher) + parameters(p.student))
+	if len(p.Recipe.Data.Eval) == 0 || size < muchForEvaluation || i > len(p.Stages) || !slices.ContainsFunc(p.Stages[i:], Stage.layerwise) {
+		return ""
+	}
+	return "evaluations at the ends of layerwise stages hold both models whole in memory, " + ui.FormatBytes(size) + "; without data.eval there are none"
+}
+
+// parameters counts a model's.
+func parameters(m *arch.Model) (n int64) {
+	for _, w := range m.Weights() {
+		n += elements(w.Shape)
+	}
+	return n
 }
 
 // layout is what the stage caches of so many windows.

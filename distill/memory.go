@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-1411d8c0/linearize/internal/arch"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/memory"
@@ -18,7 +17,7 @@ import (
 
 // planMemory estimates what each stage takes. It comes last: whether the teacher is in
 // memory depends on all stages.
-func (p *Plan) planMemory(teacher *arch.Model) {
+func (p *Plan) planMemory() {
 	p.Engine = p.planEngine()
 	files, paths := fileBytes(p.Student), p.paths()
 	if p.Conversion != nil {
@@ -44,7 +43,7 @@ func (p *Plan) planMemory(teacher *arch.Model) {
 			m.Eval = eval.AtOnce(evalBatch, m.Tokens, p.student.Vocab)
 		}
 		if p.needsTeacher() || s.layerwise() {
-			m.Teacher = teacher
+			m.Teacher = p.teacher
 		}
 		for _, weight := range []float64{o.KL, o.ReverseKL, o.CE} {
 			if weight > 0 {

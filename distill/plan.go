@@ -44,7 +44,7 @@ type Plan struct {
 	Engine      string          `json:"engine"` // that memory is planned for: go, xla:cpu, xla:cuda
 	Stages      []Stage         `json:"stages"`
 
-	student *arch.Model
+	teacher, student *arch.Model
 }
 
 // Stage is one stage of the plan.
@@ -91,18 +91,17 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p.Teacher = paths.Teacher
-	teacher, err := readModel(p.Teacher)
-	if err != nil {
+	if p.teacher, err = readModel(p.Teacher); err != nil {
 		return nil, fmt.Errorf("teacher: %w", err)
 	}
 	origin, err := p.planStudent(paths)
 	if err != nil {
 		return nil, err
 	}
-	if err := fit(teacher, p.student); err != nil {
+	if err := fit(p.teacher, p.student); err != nil {
 		return nil, err
 	}
-	if err := checkSeqLen(teacher, p.student, r.Data.SeqLen); err != nil {
+	if err := checkSeqLen(p.teacher, p.student, r.Data.SeqLen); err != nil {
 		return nil, err
 	}
 	if _, err := tokenizer.Load(cmp.Or(paths.Student, paths.Teacher)); err != nil {
@@ -114,7 +113,7 @@ func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	if err := p.planStages(origin); err != nil {
 		return nil, err
 	}
-	p.planMemory(teacher)
+	p.planMemory()
 	return p, nil
 }
 

@@ -53,6 +53,9 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 		return "", err
 	}
 	s.at = at
+	if line := p.wholeModels(at.Stage); line != "" {
+		s.notice(line)
+	}
 	if err := s.load(ctx); err != nil {
 		return "", err
 	}

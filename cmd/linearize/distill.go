@@ -99,7 +99,7 @@ func (c *distillCmd) plan(cmd *cobra.Command, recipe string) (*distill.Plan, err
 			return nil, invalid(err)
 		}
 	}
-	dir, ref, err := findModel(cmd, r.Paths().Teacher)
+	dir, ref, err := findTeacher(cmd, r)
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-1411d8c0/linearize/internal/hub"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
 const offlineFlagName = "offline"
@@ -31,20 +33,25 @@ func isOffline(cmd *cobra.Command) bool {
 // the Hugging Face hub, which is downloaded unless it is cached. The Ref of a path is
 // zero.
 func findModel(cmd *cobra.Command, arg string) (dir string, ref hub.Ref, err error) {
-	return find(cmd, arg, false)
+	return find(cmd, arg, "", false)
+}
+
+// findTeacher is findModel for the teacher of a recipe, whose paths are from its folder.
+func findTeacher(cmd *cobra.Command, r *recipes.Recipe) (dir string, ref hub.Ref, err error) {
+	return find(cmd, r.Paths().Teacher, filepath.Dir(r.File), false)
 }
 
 // findTokenizer is findModel for who needs no weights.
 func findTokenizer(cmd *cobra.Command, arg string) (dir string, err error) {
-	dir, _, err = find(cmd, arg, true)
+	dir, _, err = find(cmd, arg, "", true)
 	return dir, err
 }
 
-func find(cmd *cobra.Command, arg string, skipWeights bool) (dir string, ref hub.Ref, err error) {
+func find(cmd *cobra.Command, arg, base string, skipWeights bool) (dir string, ref hub.Ref, err error) {
 	stderr := cmd.ErrOrStderr()
 	bar := downloadBar{w: stderr, label: "download " + arg + " MB"}
 	o := hub.FromEnv(os.Getenv)
-	o.Offline = isOffline(cmd)
+	o.Offline, o.Base = isOffline(cmd), base
 	o.SkipWeights, o.Progress, o.UserAgent = skipWeights, bar.set, "linearize/"+buildVersion().Version
 	o.Waiting = func(why error, pause time.Duration) {
 		fmt.Fprintf(stderr, "linearize: note: %v: waiting %s, as it asks\n", why, pause.Round(time.Second))

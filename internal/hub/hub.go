@@ -35,17 +35,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
-// Options say where models come from. [FromEnv] fills all but the last five.
+// Options say where models come from. [FromEnv] fills all but the last six.
 type Options struct {
 	Cache     string // folder of the cache
 	Endpoint  string // "https://huggingface.co" or a mirror of it
@@ -53,6 +51,7 @@ type Options struct {
 	TokenFile string // read for a token when Token is empty; it need not exist
 	Offline   bool   // make no request at all
 
+	Base        string                  // folder that paths are meant from, for advice about them; empty: the working folder
 	SkipWeights bool                    // config, tokenizer and the like are enough
 	UserAgent   string                  // how requests introduce themselves
 	Progress    func(done, total int64) // bytes of the download; calls do not overlap
@@ -64,30 +63,44 @@ type Options struct {
 
 // Resolve returns the folder of a model and, when it comes from the hub, what it is.
 //
-// A path stays as it is, with a zero Ref: what exists, what begins with a dot, a slash
-// or a tilde, what has not the form of a repository id, and org/name without revision
-// where a folder org exists here while the cache knows no such repository: rather a typing
-// error than a model, and nobody else's business.
+// What exists is a path and stays as it is, with a zero Ref. Only a path, too, is what has
+// not the form of a repository id, as all that begins with a dot, a slash or a tilde, and
+// org/name without revision where a folder org exists here while the cache knows no such
+// repository: rather a typing error than a model, and nobody else's business. If it is not
+// there the error has the name that may be meant.
 func Resolve(ctx context.Context, arg string, o Options) (dir string, ref Ref, err error) {
-	ref, ok := Parse(arg)
-	if !ok || isPath(arg) {
+	if exists(arg) {
 		return arg, Ref{}, nil
 	}
+	ref, ok := Parse(arg)
+	if !ok {
+		return "", Ref{}, &noFolderError{arg: arg, hint: didYouMean(o.Base, arg)}
+	}
 	c := cacheOf(o.Cache, ref.Repo)
-	if !strings.Contains(arg, "@") && !ref.bare() && isDir(filepath.Dir(arg)) && !isDir(c.dir) {
-		return "", Ref{}, advice.On(
-			&fs.PathError{Op: "open", Path: arg, Err: syscall.ENOENT}, // as opening it would say
-			"for the model of that name on the hub write "+ref.Repo+"@"+defaultRevision,
-		)
+	revised := strings.Contains(arg, "@")
+	if !revised && !ref.bare() && isDir(filepath.Dir(arg)) && !isDir(c.dir) {
+		hint := "for the model of that name on the hub write " + ref.Repo + "@" + defaultRevision
+		return "", Ref{}, &noFolderError{arg: arg, hint: orElse(didYouMean(o.Base, arg), hint), name: true}
 	}
 	dir, ref.Commit, err = resolve(ctx, c, ref, o)
-	if err != nil && ref.bare() {
+	if err == nil {
+		return dir, ref, nil
+	}
+	if !revised {
+		err = advice.On(err, orElse(didYouMean(o.Base, arg), advice.Of(err)))
+	}
+	if !revised || ref.bare() {
 		err = fmt.Errorf("there is no such folder; as a model of the hub: %w", err)
 	}
-	if err != nil {
-		return "", Ref{}, fmt.Errorf("find %s: %w", arg, err)
+	return "", Ref{}, fmt.Errorf("find %s: %w", arg, err)
+}
+
+// orElse joins a question and what helps if the answer is no. Either may be empty.
+func orElse(question, hint string) string {
+	if question == "" || hint == "" {
+		return question + hint
 	}
-	return dir, ref, nil
+	return question + " If not, " + hint
 }
 
 func resolve(ctx context.Context, c cache, ref Ref, o Options) (dir, commit string, err error) {
@@ -138,12 +151,8 @@ func offline(c cache, ref Ref, commit string, here state) (string, string, error
 	return c.snapshot(commit), commit, nil
 }
 
-// isPath tells whether a word that could name a repository names something here.
-func isPath(arg string) bool {
-	if strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "~") || filepath.IsAbs(arg) {
-		return true
-	}
-	_, err := os.Lstat(arg)
+func exists(path string) bool {
+	_, err := os.Lstat(path)
 	return err == nil
 }
 

@@ -44,7 +44,7 @@ func TestPathsStay(t *testing.T) {
 		}
 	}
 	o := Options{Cache: t.TempDir(), Endpoint: "http://127.0.0.1:1", Offline: true}
-	for _, arg := range []string{"acme/here", "acme/name@v1", "./some/model", "../a/b", "~/a", "acme", "acme/", "./gpt2", "/nowhere", "a/b/c"} {
+	for _, arg := range []string{"acme/here", "acme/name@v1", "./acme", "acme", "acme/", "acme/../acme"} {
 		if dir, ref, err := Resolve(t.Context(), arg, o); dir != arg || ref != (Ref{}) || err != nil {
 			t.Errorf("%s: %s, %v, %v, want it as it is", arg, dir, ref, err)
 		}

@@ -149,7 +149,7 @@ type errorPoints struct {
 // training shows what each stage minimises, as a fraction of what it was at the
 // stage's start: stages weigh other things, so that their numbers do not compare.
 func (r *Run) training() panel {
-	p := newPanel("training loss, as a fraction of what it was at the start of the stage", "fraction of the start")
+	p := newPanel("training loss, as a fraction of the stage's start; thick lines and the last numbers are smoothed", "fraction of the start")
 	p.Add(r.lines()...)
 	for i, s := range r.stages {
 		var raw, mean plotter.XYs

@@ -41,6 +41,7 @@ func TestWrite(t *testing.T) {
 			r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: 1, Parts: map[string]float64{"mse_0": 0}})
 			r.Add(metrics.Event{Event: "eval", Stage: "1-a", Step: 1, Model: "student"})
 		}},
+		{"training", "thick lines and the last numbers are smoothed", func(r *plot.Run) { add(r, "1-mimic", 40, 0) }},
 		{"equal losses", "mean square", func(r *plot.Run) {
 			for step := range 3 {
 				r.Add(metrics.Event{Event: "step", Stage: "1-a", Step: step + 1, Loss: 1, Parts: map[string]float64{"mse_2": 1}})

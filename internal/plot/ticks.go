@@ -10,6 +10,7 @@ import (
 // logarithmic gives the panel a log scale where that shows more than a linear one.
 func logarithmic(p *plot.Plot) {
 	if !(p.Y.Min > 0) || p.Y.Max < 1.5*p.Y.Min || math.IsInf(p.Y.Min, 0) {
+		p.Y.Tick.Marker = evenTicks{}
 		return
 	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
@@ -42,6 +43,32 @@ func (logTicks) Ticks(lowest, highest float64) []plot.Tick {
 				ticks = append(ticks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'g', 3, 64)})
 			}
 		}
+	}
+	return ticks
+}
+
+// evenTicks are two to six, 1, 2 or 5 times a power of ten apart, with as many decimals as
+// tell them apart: the library's own may round 6.8 to 7.
+type evenTicks struct{}
+
+// Ticks are those from lowest to highest.
+func (evenTicks) Ticks(lowest, highest float64) []plot.Tick {
+	span := highest - lowest
+	power := math.Floor(math.Log10(span / 2))
+	if !(math.Abs(power) < 9) || math.Abs(lowest) > 1e9 {
+		return plot.DefaultTicks{}.Ticks(lowest, highest)
+	}
+	every := math.Pow(10, power)
+	for _, m := range []float64{5, 2} {
+		if span/(m*every) >= 2 {
+			every *= m
+			break
+		}
+	}
+	var ticks []plot.Tick
+	for i := int(math.Ceil(lowest / every)); float64(i)*every <= highest; i++ {
+		x := float64(i) * every
+		ticks = append(ticks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'f', max(0, int(-power)), 64)})
 	}
 	return ticks
 }

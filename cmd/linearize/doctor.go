@@ -148,7 +148,7 @@ func (r *doctorReport) examineEngine(name string) engineReport {
 		return e
 	}
 	defer engine.Close(b)
-	e.Usable, e.Missing, e.Description, e.Devices = true, false, b.Description(), b.NumDevices()
+	e.Usable, e.Missing, e.Description, e.Devices = true, false, describeEngine(b.Description(), e.Plugin), b.NumDevices()
 	return e
 }
 
@@ -200,6 +200,6 @@ func installPlugin(cmd *cobra.Command, spec string) error {
 		version = "of no version in its name"
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "plugin   xla:%s %s\npath     %s\nsize     %d bytes\nsha256   %s\nusable   %s, %s\n",
-		p.Name, version, p.Path, size, sum, b.Description(), plural(b.NumDevices(), "device"))
+		p.Name, version, p.Path, size, sum, describeEngine(b.Description(), p.Path), plural(b.NumDevices(), "device"))
 	return err
 }

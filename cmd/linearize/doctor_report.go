@@ -34,7 +34,11 @@ func (r *doctorReport) write(w io.Writer) {
 	for _, e := range r.Engines {
 		e.write(line)
 	}
-	line("engine auto", "%s: %s", r.Auto, r.AutoWhy)
+	why := r.AutoWhy
+	for _, p := range r.Plugins.Found {
+		why = strings.Replace(why, "found "+p.Path, "the first of the plugins below", 1)
+	}
+	line("engine auto", "%s: %s", r.Auto, why)
 	how := engine.PluginPathEnv
 	if !r.Plugins.Set {
 		how += " is not set"
@@ -65,6 +69,19 @@ func (e *engineReport) write(line func(key, format string, args ...any)) {
 	if e.Matmul > 0 {
 		line("", "matmul of 1024³ in fp32: %.0f GFLOP/s; training the demo's model: %.0f tokens/s", e.Matmul, e.Step)
 	}
+}
+
+// describeEngine leaves out of what an engine says of itself what the report has elsewhere:
+// the plugin's path, twice, and the number of devices.
+func describeEngine(description, plugin string) string {
+	if plugin == "" {
+		return description
+	}
+	description = strings.TrimPrefix(description, "xla:"+plugin+" - ")
+	if i := strings.LastIndex(description, " ["); i >= 0 && strings.HasSuffix(description, " device(s)]") {
+		description = description[:i]
+	}
+	return strings.Replace(description, " ("+plugin+")", "", 1)
 }
 
 // checksum is the SHA-256 of a file, and its size.

@@ -1,5 +1,10 @@
 // Package advice adds to an error what can be done about it. The command line prints
 // that on a line of its own.
+//
+// # Limits
+//
+// One hint for a chain of errors, the outermost; those below it, and of errors that are joined
+// those after the first, are not seen.
 package advice
 
 import "errors"

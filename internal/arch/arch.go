@@ -6,6 +6,12 @@
 // it. Families of teachers are rows of one table (families.go), mixers of students
 // rows of another (mixer_table.go). The package holds no weights, builds no graph and
 // reads no files, so that planning a conversion needs no engine.
+//
+// # Limits
+//
+// Decoders of text, whose layers have one width and one dense MLP: encoders, mixtures of experts and
+// models with towers are refused by what they are. Keys of a config that only training reads,
+// such as dropout, are not looked at. Whether files fit a config is for packages that open them.
 package arch
 
 import "fmt"

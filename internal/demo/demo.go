@@ -5,6 +5,11 @@
 //     made it; its README.md says from what.
 //   - [FromGo] and [FromFile] find text; package gosource says what of the Go
 //     library counts, and which files the teacher never saw.
+//
+// # Limits
+//
+// The teacher has read Go, and little else makes sense to it. [FromGo] needs a Go installation.
+// A file is read whole, though at most 2 MiB of it are trained on and 72 KiB held out.
 package demo
 
 import (

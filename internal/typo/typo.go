@@ -1,4 +1,9 @@
 // Package typo finds the word that somebody meant.
+//
+// # Limits
+//
+// Bytes are compared: a letter beyond ASCII counts as often as it has bytes, capitals are other
+// letters, and two that changed places are two edits.
 package typo
 
 // Nearest returns the choice within two edits of a word (one, for a word of up to three

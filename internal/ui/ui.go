@@ -3,6 +3,11 @@
 // Results go to standard output, all else to standard error. Everything here
 // writes to the [io.Writer] that it is given; whether that is a terminal is asked
 // once, with [IsTerminal], by whoever opened it.
+//
+// # Limits
+//
+// A column is as wide as its runes are many: wide letters and combining marks put it out of line.
+// A [Progress] is for one goroutine, and two bars on one terminal write over each other.
 package ui
 
 import (

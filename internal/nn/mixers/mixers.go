@@ -10,6 +10,12 @@
 // Axes: B batch, T time, H query heads, G key-value heads, D head dimension,
 // E hidden size. Everything is computed in fp32, decays in log space.
 //
+// # Limits
+//
+// Rows of a batch are equally long, and no mask but the causal one is known: what is to be filled up
+// is filled up at the end. A softmax layer without window holds [Layer].Capacity tokens; who calls
+// counts them. Training with softmax over all keys takes memory with T².
+//
 // # Adding one
 //
 // A row in internal/arch/mixer_table.go says its options, tensors and state; a file

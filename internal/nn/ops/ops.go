@@ -6,6 +6,12 @@
 //
 // Axes: B batch, T time, H query heads, G key-value heads, D head dimension,
 // C channels, E hidden size.
+//
+// # Limits
+//
+// All numbers are fp32, whatever the files have. [Norm] is over the last axis. A [Rotation] has
+// a row for each token of the call: a graph is for so many tokens. Masks of [Dropout] repeat
+// after 2³² elements of one array.
 package ops
 
 import (

@@ -6,6 +6,12 @@
 // never use it, tests do.
 //
 // Axes: T time, H query heads, G key-value heads, D head dimension, E hidden size.
+//
+// # Limits
+//
+// Of what families do to queries and keys it has biases, groups, plain rotary positions and, where
+// hedgehog and gla have a softmax, the cap of scores. Norms, clips, other scales and frequencies are
+// not here: golden logits of whole models hold them. What is missing or does not fit panics.
 package oracle
 
 import (

@@ -3,6 +3,12 @@
 // products, and between blocks only the state.
 //
 // Axes: H heads, B batch, T time, K key and V value dimensions, N blocks of C tokens.
+//
+// # Limits
+//
+// All numbers are fp32. Log-decays are at most 0, and what is below −104 is a decay to nothing.
+// The delta rule wants keys of a length of at most 1 and β of at most 2: the inverse that it takes
+// for a block grows with longer ones. A gradient holds the state before each block, T/C of them.
 package scan
 
 import (

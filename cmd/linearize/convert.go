@@ -32,7 +32,7 @@ default method; --seeding names one for all of them.`,
 		Example: `  linearize convert llama --mixer mamba2 --keep every:4 -o student
   linearize convert llama --mixer mamba2 --layer-mixer 1,3-5=hedgehog,window=64 -o student
   linearize convert llama --mixer hedgehog,window=64 -o student --dry-run`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()

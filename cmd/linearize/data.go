@@ -44,7 +44,7 @@ counts, those that do are in brackets. The first token of a window is only read.
 		Example: `  linearize data preview stories.yaml
   linearize data preview models/chat talks.jsonl --seq 512 --windows 1
   linearize data preview models/stories heldout.txt --separator '<|endoftext|>' --json`,
-		Args: usage(cobra.MinimumNArgs(1)),
+		Args: takes(1, anyNumber),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0], args[1:]) },
 	}
 	f := cmd.Flags()

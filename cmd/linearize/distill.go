@@ -21,7 +21,7 @@ func newDistillCmd() *cobra.Command {
 The run folder keeps everything: a complete model folder for each save,
 metrics.jsonl, and the state from which the same command goes on after a
 Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: takes(1, 1),
 		Example: `  linearize distill stories.yaml
   linearize distill stories.yaml --set stages[2].steps=600 -o runs/longer
   linearize distill stories.yaml --dry-run`,

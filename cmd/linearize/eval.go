@@ -33,7 +33,7 @@ With --against, the other model is measured on the same windows. A difference
 within two of its standard errors is noise and begins with ~.`,
 		Example: `  linearize eval runs/stories/final --ppl heldout.txt --separator '<|endoftext|>' --seq 256
   linearize eval runs/stories/final --ppl heldout.txt --against models/stories --json`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()

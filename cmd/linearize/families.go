@@ -23,7 +23,7 @@ architecture or model_type. Of one that is not supported it says what it is, and
 supported one is nearest.`,
 		Example: `  linearize families
   linearize families qwen3`,
-		Args: usage(cobra.MaximumNArgs(1)),
+		Args: takes(0, 1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp

@@ -39,7 +39,7 @@ Equal seeds give equal texts.`,
 		Example: `  linearize generate runs/stories/final --prompt 'Once upon a time'
   linearize generate runs/stories/final --prompt 'The dog' --temperature 0.8 --top-p 0.95 --seed 7
   linearize generate runs/instruct/final --chat --prompt 'What is a river?' --system 'Be brief.'`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()

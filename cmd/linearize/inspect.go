@@ -22,7 +22,7 @@ layers have beside Llama's is told in a line each; values are read with --check-
 only, which takes as long as reading the files.
 
 A folder with problems ends with exit code 3 after its report.`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, _, err := findModel(cmd, args[0])
 			if err != nil {

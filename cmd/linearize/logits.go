@@ -31,7 +31,7 @@ The logits come from the form that reads all tokens at once; with --step, from t
 one that takes a token at a time and carries a state.`,
 		Example: `  linearize logits models/stories --text 'Once upon a time' -o logits.safetensors
   linearize logits runs/stories/final --ids ids.safetensors --step -o steps.safetensors`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()

@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +14,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 func main() {
@@ -54,12 +51,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// cobra checks these later anyway, with errors that are not marked.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
-				return &usageError{advice.On(err, howToCall(cmd, nil))}
-			}
-			return nil
-		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) },
 	}
 	offlineFlag(root)
 	root.SetFlagErrorFunc(flagError)

@@ -37,7 +37,7 @@ differ in anything else, or were trained in one layer, are refused.`,
 		Example: `  linearize merge llama my-adapter -o merged
   linearize merge org/model my-adapter -o merged --dry-run
   linearize merge low/stages/0-convert low/final high/final -o whole`,
-		Args: usage(cobra.MinimumNArgs(2)),
+		Args: takes(2, anyNumber),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 2 || isModel(args[1]) {
 				return c.stitch(cmd, args[0], args[1:])

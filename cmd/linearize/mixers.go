@@ -27,7 +27,7 @@ recurrence (convolution, norms, positions, gate) is described once, at the end;
 each mixer says what it begins with.`,
 		Example: `  linearize mixers
   linearize mixers gated-delta`,
-		Args: usage(cobra.MaximumNArgs(1)),
+		Args: takes(0, 1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp

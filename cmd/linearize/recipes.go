@@ -91,7 +91,7 @@ func newRecipesCatCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:               "cat NAME",
 		Short:             "Print a built-in recipe",
-		Args:              usage(cobra.ExactArgs(1)),
+		Args:              takes(1, 1),
 		ValidArgsFunction: completeRecipes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := recipes.Cat(args[0])
@@ -109,7 +109,7 @@ func newRecipesCpCmd() *cobra.Command {
 		Use:               "cp NAME [FILE]",
 		Short:             "Copy a built-in recipe to a file of your own",
 		Long:              "Copy a built-in recipe to FILE, a folder or a file; without one, to NAME.yaml.\nA file that exists stays as it is. Prints the path.",
-		Args:              usage(cobra.RangeArgs(1, 2)),
+		Args:              takes(1, 2),
 		ValidArgsFunction: completeRecipes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := recipes.Cat(args[0])

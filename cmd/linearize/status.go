@@ -28,7 +28,7 @@ the last save and the size on disk. The run may be running, stopped or finished;
 nothing is written.
 
 A run whose files do not fit together ends with exit code 3.`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: takes(1, 1),
 		Example: `  linearize status runs/stories
   linearize status runs/stories --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -30,7 +30,7 @@ With --decode, every line of FILE is such an array and becomes one JSON string:
 a text may hold newlines, and a line in is always a line out.`,
 		Example: `  linearize tokenize models/stories story.txt > ids.jsonl
   linearize tokenize models/stories --decode --skip-special ids.jsonl`,
-		Args: usage(cobra.ExactArgs(2)),
+		Args: takes(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if skipSpecial && !decode {
 				return usagef("--skip-special is for --decode")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,47 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// anyNumber is the most that [takes] takes where there is no bound.
+const anyNumber = -1
+
+// takes checks how many arguments there are.
+func takes(least, most int) cobra.PositionalArgs {
+	return usage(func(_ *cobra.Command, args []string) error {
+		want := fmt.Sprintf("%d to %d", least, most)
+		switch {
+		case len(args) >= least && (len(args) <= most || most == anyNumber):
+			return nil
+		case least == most:
+			want = strconv.Itoa(least)
+		case most == anyNumber:
+			want = fmt.Sprintf("%d or more", least)
+		case least == 0:
+			want = fmt.Sprintf("at most %d", most)
+		}
+		return fmt.Errorf("got %s, want %s", plural(len(args), "argument"), want)
+	})
+}
+
+// checkFlags refuses a call without a flag that the command has to have.
+func checkFlags(cmd *cobra.Command) error {
+	var missing []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Annotations[cobra.BashCompOneRequiredFlag] != nil && !f.Changed {
+			missing = append(missing, "--"+f.Name)
+		}
+	})
+	var err error
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		err = fmt.Errorf("%s is missing", missing[0])
+	default:
+		err = fmt.Errorf("%s are missing", strings.Join(missing, " and "))
+	}
+	return &usageError{advice.On(err, howToCall(cmd, nil))}
 }
 
 // howToCall is the hint of a command that was called with wrong arguments, or by a
@@ -49,6 +91,9 @@ var flagValues = map[string]string{
 
 // flagError is what a wrong flag, or a wrong value of one, is answered with.
 func flagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); len(words) > 0 && cmd.HasAvailableSubCommands() { // the flag is that of a command which is none
+		return usage(cobra.NoArgs)(cmd, words)
+	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		if want, ok := flagValues[e.GetFlag().Value.Type()]; ok {
 			return usagef("--%s is %q, want %s", e.GetFlag().Name, e.GetValue(), want)

@@ -17,7 +17,7 @@ func newValidateCmd() *cobra.Command {
 		Short: "Check recipes without running them",
 		Long: `Check recipes without running them. Every problem of every file is reported, with
 line and column. No teacher and no data are read: distill --dry-run looks at them too.`,
-		Args: usage(cobra.MinimumNArgs(1)),
+		Args: takes(1, anyNumber),
 		Example: `  linearize validate stories.yaml
   linearize validate recipes/*.yaml --set seed=1`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -43,7 +43,7 @@ func NewDevices(backend compute.Backend, n int) (*Devices, error) {
 type DevicesError struct{ Want, Have int }
 
 func (e *DevicesError) Error() string {
-	return fmt.Sprintf("devices: got %d, want 1 to %d, which the engine has", e.Want, e.Have)
+	return fmt.Sprintf("devices: got %d, and the engine has %d", e.Want, e.Have)
 }
 
 // Hint says how to have more.

@@ -30,8 +30,8 @@ type Output struct {
 	Overwrite    bool  // replace a folder that is not empty
 
 	// NoSync does not wait for the disk, as cp does not, for what can be made again: after
-	// a power failure in the minute that follows files may be too short, which [Open] tells.
-	// It has no effect with Overwrite.
+	// a power failure in the half minute or so that follows, files may lack parts, and [Open]
+	// tells only that one is too short. It has no effect with Overwrite.
 	NoSync bool
 }
 

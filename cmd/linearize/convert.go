@@ -28,7 +28,10 @@ layers:0,4,8, or @FILE that holds one of these or a list of layers.
 
 --layer-mixer LAYERS=MIXER gives some of the other layers another mixer than
 --mixer; LAYERS are numbers and ranges, as 1,3-5. Each mixer is seeded by its own
-default method; --seeding names one for all of them.`,
+default method; --seeding names one for all of them.
+
+The folder is whole or absent, also after a kill. As cp, convert does not wait until
+the disk has it: before the power goes, say sync.`,
 		Example: `  linearize convert llama --mixer mamba2 --keep every:4 -o student
   linearize convert llama --mixer mamba2 --layer-mixer 1,3-5=hedgehog,window=64 -o student
   linearize convert llama --mixer hedgehog,window=64 -o student --dry-run`,

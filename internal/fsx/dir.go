@@ -19,8 +19,8 @@ func ReplaceDir(dir string, overwrite bool, fill func(tmp string) error) error {
 }
 
 // PlaceDir does as [ReplaceDir] where nothing is to be replaced, and does not wait for
-// the disk: for what can be made again. After a power failure soon afterwards files may
-// be there that are too short.
+// the disk: for what can be made again. After a power failure in the half minute or so
+// that the system takes, files may be there that lack parts.
 func PlaceDir(dir string, fill func(tmp string) error) error {
 	return writeDir(dir, false, false, fill)
 }

@@ -23,10 +23,11 @@ func copyRange(dst, src *os.File, offset, n int64) int64 {
 	return int64(m)
 }
 
-// reserve has the system give a new file its blocks.
+// reserve has the system give a new file its blocks. Its size grows as it is written, so
+// that one that a power failure cuts off is short rather than full of zeros.
 func reserve(f *os.File, n int64) error {
 	for {
-		err := unix.Fallocate(int(f.Fd()), 0, 0, n)
+		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, n)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EFBIG):

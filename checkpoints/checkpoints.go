@@ -5,8 +5,9 @@
 // [Open] takes the inventory of a folder from the headers alone, so a model of any
 // size opens at once; [Folder.Tensor] then gives a view of one tensor's bytes in
 // the mapped file, and [Tensor.Float32] a widened copy. [Write] makes a folder from
-// a config and a list of [Source], asking each for its bytes only when they are
-// written, and puts it in place whole or not at all. [CheckOutput] asks beforehand
+// a config and a list of [Source], asking each for its bytes shortly before they are
+// written, and puts it in place whole or not at all; a tensor of a file goes from file
+// to file. [CheckOutput] asks beforehand
 // what Write would refuse. [OpenFile] and [WriteFile] do the same for one file.
 // [Config] keeps every key of config.json, in order and verbatim.
 //
@@ -14,7 +15,8 @@
 //
 // Weights must be safetensors of the dtypes listed at [DType]; FP8 and the other
 // packed types are refused by name, pickled weights (pytorch_model.bin) are never
-// read. A file that another process cuts short while it is mapped ends the program.
+// read. A file that another process cuts short while it is mapped is an error where this
+// package reads it; who reads [Tensor].Data of it ends the program.
 //
 // # Compatibility
 //

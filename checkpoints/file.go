@@ -148,12 +148,12 @@ func (f *File) visit(begin, end int, see func(data []byte) error) error {
 	return err
 }
 
-// release lets the kernel take back the memory that holds some of a tensor's bytes:
-// they stay readable, so that a walk over a model never holds more than one tensor.
-func (f *File) release(name string, begin, end int) {
+// release lets the kernel take back the memory that holds a tensor's bytes: they stay
+// readable, so that a walk over a model never holds more than one tensor.
+func (f *File) release(name string) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if e, ok := f.entries[name]; ok && f.mapping != nil {
-		fsx.DropPages(f.mapping, e.begin+begin, e.begin+end)
+		fsx.DropPages(f.mapping, e.begin, e.end)
 	}
 }

@@ -2,6 +2,7 @@ package checkpoints
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -32,7 +33,11 @@ func (t Tensor) CheckFinite() error {
 	if t.file != nil && t.file.knownFinite(t.Name) {
 		return nil
 	}
-	if err := t.checkPart(t.Data, 0); err != nil {
+	err := guarded(func() error { return t.checkPart(t.Data, 0) })
+	if errors.Is(err, errFault) {
+		return fmt.Errorf("read %s: tensor %s: %w", t.File, t.Name, err)
+	}
+	if err != nil {
 		return err
 	}
 	t.release()

@@ -26,7 +26,7 @@ const releaseEvery = 4 << 20
 
 func (t Tensor) release() {
 	if t.file != nil && len(t.Data) >= releaseFrom {
-		t.file.release(t.Name, 0, len(t.Data))
+		t.file.release(t.Name)
 	}
 }
 
@@ -44,25 +44,35 @@ func (t Tensor) Float32() ([]float32, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	out := make([]float32, t.Elements())
-	switch t.DType {
-	case F64:
-		for i := range out {
-			out[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:])))
-		}
-	case F32:
-		for i := range out {
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
-		}
-	case F16:
-		half.WidenF16(out, t.Data)
-	case BF16:
-		half.WidenBF16(out, t.Data)
-	default:
+	widen, ok := floats[t.DType]
+	if !ok {
 		return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16 or BF16", t.Name, t.DType)
+	}
+	out := make([]float32, t.Elements())
+	err := guarded(func() error {
+		widen(out, t.Data)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: tensor %s: %w", t.File, t.Name, err)
 	}
 	t.release()
 	return out, nil
+}
+
+var floats = map[DType]func(to []float32, from []byte){
+	F64: func(to []float32, from []byte) {
+		for i := range to {
+			to[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(from[8*i:])))
+		}
+	},
+	F32: func(to []float32, from []byte) {
+		for i := range to {
+			to[i] = math.Float32frombits(binary.LittleEndian.Uint32(from[4*i:]))
+		}
+	},
+	F16:  half.WidenF16,
+	BF16: half.WidenBF16,
 }
 
 // Int64 returns the elements of an integer or BOOL tensor. Floats are errors, and so

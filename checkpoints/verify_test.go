@@ -143,6 +143,13 @@ func TestTornFile(t *testing.T) {
 	if _, err := folder.Digests(); err == nil || !strings.Contains(err.Error(), "model.safetensors: a weight file cannot be read any more") {
 		t.Errorf("Digests() = %v, want an error", err)
 	}
+	tensor, err := folder.Tensor("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tensor.CheckFinite(); err == nil || !strings.Contains(err.Error(), "tensor b: a weight file cannot be read any more") {
+		t.Errorf("CheckFinite() = %v, want an error", err)
+	}
 	out := copyOf(t, folder)
 	if err := checkpoints.Write(filepath.Join(t.TempDir(), "out"), out); err == nil || !strings.Contains(err.Error(), "tensor b: read ") {
 		t.Errorf("copied: %v, want an error", err)
@@ -161,7 +168,7 @@ func TestTornFile(t *testing.T) {
 		}}
 		out.Tensors[i] = s
 	}
-	if err := checkpoints.Write(filepath.Join(t.TempDir(), "out"), out); err == nil || !strings.Contains(err.Error(), "tensor b: a weight file cannot be read any more") {
+	if err := checkpoints.Write(filepath.Join(t.TempDir(), "out"), out); err == nil || !strings.Contains(err.Error(), "tensor b: read model.safetensors: tensor b: a weight file cannot be read any more") {
 		t.Errorf("computed: %v, want an error", err)
 	}
 }

@@ -33,7 +33,7 @@ func (p *Plan) planMemory() {
 		m := memory.Stage{
 			Engine: memoryOf(p.Engine), Devices: p.Options.Devices,
 			Student: p.student, First: p.reached(*s), Batch: s.BatchSize, Tokens: p.Recipe.Data.SeqLen,
-			Accumulates: s.GradAccumulation > 1, Files: files, Text: text,
+			Frozen: s.Train == "new", Accumulates: s.GradAccumulation > 1, Files: files, Text: text,
 			Loss: memory.Loss{
 				Align: o.Aligns(), Outputs: o.MSE+o.L2+o.Cosine > 0, Attention: o.Attention > 0,
 				Teacher: o.NeedsTeacher() && s.TeacherLogits == nil,
@@ -55,6 +55,13 @@ func (p *Plan) planMemory() {
 		}
 		if s.layerwise() {
 			m.Layers = s.Aligned
+			for _, i := range s.Aligned {
+				var single []int64
+				for _, t := range p.trained(*s, i) {
+					single = append(single, elements(t.Shape))
+				}
+				m.Single = append(m.Single, single)
+			}
 		}
 		s.Memory = m.Estimate()
 	}
@@ -117,19 +124,31 @@ func (p *Plan) PeakMemory() memory.Estimate {
 	return most
 }
 
-// memoryLine is what a dry run says of a stage's memory.
+// memoryLine is what a dry run says of a stage's memory. The parts sum to the whole.
 func (p *Plan) memoryLine(m memory.Estimate) string {
-	parts := fmt.Sprintf("weights %s, optimizer %s, arrays of a step or an evaluation %s",
-		ui.FormatBytes(m.Weights), ui.FormatBytes(m.Optimizer), ui.FormatBytes(m.Work))
-	on := machinery{p.Engine, p.Options.Devices}
-	switch memoryOf(p.Engine) {
-	case memory.Go:
-		return fmt.Sprintf("memory: about %s at most on engine %s; %s", ui.FormatBytes(m.Total), on, parts)
-	case memory.CPU:
-		return fmt.Sprintf("memory: about %s at most on engine %s; %s, XLA's compiler %s", ui.FormatBytes(m.Total), on, parts, ui.FormatBytes(m.Compiler))
-	default:
-		return fmt.Sprintf("memory: about %s of the device's on engine %s; %s; the host's is not planned", ui.FormatBytes(m.Total), on, parts)
+	var parts []string
+	for _, part := range []struct {
+		name  string
+		bytes int64
+	}{
+		{"weights", m.Weights},
+		{"optimizer", m.Optimizer},
+		{"arrays of a step or an evaluation", m.Work},
+		{"buffers that wait to serve again", m.Waiting},
+		{"files", m.Mapped},
+		{"XLA's compiler", m.Compiler},
+		{"the program", m.Program},
+	} {
+		if part.bytes > 0 {
+			parts = append(parts, part.name+" "+ui.FormatBytes(part.bytes))
+		}
 	}
+	about, rest := "at most", ""
+	if memoryOf(p.Engine) == memory.CUDA {
+		about, rest = "of the device's", "; the host's is not planned"
+	}
+	on := machinery{p.Engine, p.Options.Devices}
+	return fmt.Sprintf("memory: about %s %s on engine %s; %s%s", ui.FormatBytes(m.Total), about, on, strings.Join(parts, ", "), rest)
 }
 
 // TooLarge says that a run will take more memory than a machine has, so many bytes; it

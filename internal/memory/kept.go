@@ -12,6 +12,9 @@ const (
 	hiddenAligned = 1.0  // [E], of an alignment: the mixer's input
 	ffnKept       = 4.0  // [FFN]: gate, up, activation, product
 	windowKept    = 2.4  // [H·(C+w)]: scores and weights of a softmax window
+	windowBeside  = 3.6  // more of them where a window is part of a linear mixer and has gradients
+	featuresKept  = 3.0  // [H·D], less of hedgehog's where queries and keys have no gradients
+	frozenWindow  = 0.6  // of windowKept, less in the same case
 	scoresKept    = 2.0  // [H·T]: weights of softmax attention, and their gradient
 	pairsKept     = 4.0  // [H·T], of an alignment of attention weights: those of both models
 	mapsKept      = 18.0 // [H·D] of the same: features, queries and keys
@@ -58,6 +61,7 @@ func blockOf(x arch.Mixer, headDim, window int) int {
 type kept struct {
 	hidden, ffn, width   float64 // an array of hidden states, of the MLP, of all heads
 	heads, scores, nears float64
+	beside               float64 // of a window in a linear mixer, for its gradients
 }
 
 // keptOf is what layer i keeps of so many rows of tokens.
@@ -75,7 +79,11 @@ func keptOf(m *arch.Model, i, rows, tokens int) kept {
 	k.heads = times * (per.queries*k.width + per.keys*float64(array(rows, tokens, layer.KVHeads*layer.HeadDim)))
 	switch w := x.Window(); {
 	case w > 0 && w < tokens:
-		k.nears = windowKept * float64(array(rows, tokens, layer.Heads*(w+blockOf(x, layer.HeadDim, w))))
+		near := float64(array(rows, tokens, layer.Heads*(w+blockOf(x, layer.HeadDim, w))))
+		k.nears = windowKept * near
+		if x.Name != arch.Softmax {
+			k.beside = windowBeside * near
+		}
 	case x.Name == arch.Softmax:
 		k.scores = scoresKept * float64(array(rows, layer.Heads, tokens, tokens))
 	}
@@ -86,4 +94,4 @@ func keptOf(m *arch.Model, i, rows, tokens int) kept {
 func (k kept) mixer(hidden float64) float64 { return hidden*k.hidden + k.heads + k.scores + k.nears }
 
 // block is what the mixer and the MLP keep.
-func (k kept) block() float64 { return k.mixer(hiddenKept) + ffnKept*k.ffn }
+func (k kept) block() float64 { return k.mixer(hiddenKept) + k.beside + ffnKept*k.ffn }

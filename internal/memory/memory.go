@@ -34,14 +34,16 @@ type Stage struct {
 	Teacher *arch.Model // nil: nobody asks it
 	Student *arch.Model
 	Trained []int64 // elements of each trained tensor
+	Frozen  bool    // no projection is trained, nor an adapter of one
 	First   int     // the first layer that the backward pass reaches; [arch.Model].Layers: none
 
 	Batch, Tokens int  // of a micro-batch, and of each of its rows
 	Accumulates   bool // a step has several micro-batches
 
 	Loss   Loss
-	Layers []int // those that a layerwise alignment takes one by one; nil: all at once
-	Eval   int   // windows that an evaluation takes at once; 0: there is none
+	Layers []int     // those that a layerwise alignment takes one by one; nil: all at once
+	Single [][]int64 // of each of them the elements of each trained tensor; nil: of all of its mixer
+	Eval   int       // windows that an evaluation takes at once; 0: there is none
 
 	Files int64 // bytes of the student's weights on the disk
 	Text  int64 // bytes of text
@@ -63,6 +65,8 @@ type Estimate struct {
 	Work      int64 `json:"work"`               // arrays of a step or of an evaluation, whichever has more
 	Mapped    int64 `json:"mapped"`             // parts of files, which the system can take back
 	Compiler  int64 `json:"compiler,omitempty"` // XLA's, for the graphs
+	Program   int64 `json:"program"`            // the program with its text and graphs, and XLA's plugin
+	Waiting   int64 `json:"waiting,omitempty"`  // on engine go: buffers that wait to serve again
 	Heap      int64 `json:"heap"`               // Go's, to which a run is held by Go's memory limit; on engine go with the arrays
 	Total     int64 `json:"total"`              // the largest resident memory; on CUDA what lies on the device
 }
@@ -83,11 +87,14 @@ func (s Stage) Estimate() Estimate {
 	}
 	host := started + int64(s.Student.Layers)*graphOfLayer + textHeld*min(s.Text, textInMemory)
 	if s.compiled() {
-		return s.beside(e, host)
+		e = s.beside(e, host)
+	} else {
+		e.Mapped = s.mapped()
+		e.Heap = int64(room * float64(e.used()+host))
+		e.Waiting = e.Heap - e.used() - host
+		e.Total = e.Heap + e.Mapped + program
 	}
-	e.Mapped = s.mapped()
-	e.Heap = int64(room * float64(e.used()+host))
-	e.Total = e.Heap + e.Mapped + program
+	e.Program = e.Total - e.used() - e.Mapped - e.Compiler - e.Waiting
 	return e
 }
 
@@ -108,7 +115,7 @@ const (
 // and what is not yet collected. A run is held to it, see [Estimate].Heap. Without that
 // Go's collector lets the heap grow to twice what is in use.
 const (
-	headroom       = 1.3
+	headroom       = 1.2
 	headroomOfEval = 1.2 // whose arrays are few and large
 )
 
@@ -117,8 +124,12 @@ func (s Stage) joint() Estimate {
 	e := Estimate{Weights: s.spread(), Optimizer: s.sharers() * s.optimizer(s.Trained)}
 	if s.compiled() {
 		e.Work = s.sharers() * (s.given() + s.onEach().xlaStep())
+		return e
+	}
+	if s.Loss.Align {
+		e.Work = max(s.update(s.Trained), s.alignment())
 	} else {
-		e.Work = max(s.forward(), s.backward(), s.update(s.Trained))
+		e.Work = max(s.forward(), s.backward(), s.update(s.Trained)+s.early())
 	}
 	return e
 }
@@ -159,12 +170,15 @@ func (s Stage) layerwise() Estimate {
 	if s.compiled() {
 		ofTeacher = 4 * states
 	}
-	for _, i := range s.Layers {
+	for k, i := range s.Layers {
 		block := 4 * elementsOf(s.Teacher.LayerWeights(i))
 		mixer, trained := s.mixerOf(i)
+		if !s.compiled() && k < len(s.Single) {
+			trained = s.Single[k]
+		}
 		step := max(s.aligned(i), s.update(trained))
 		if s.compiled() {
-			step = s.sharers() * (3*mixer + unplaced(s.onEach().xlaAligned([]int{i}), trained))
+			step = s.sharers() * (s.optimizer(trained) + s.gradients(trained) + unplaced(s.onEach().xlaAligned([]int{i}), trained))
 		}
 		most = most.or(Estimate{Weights: block, Work: s.passing(s.Teacher, i, s.Batch) + ofTeacher})
 		most = most.or(Estimate{Weights: s.sharers() * mixer, Optimizer: s.sharers() * s.optimizer(trained), Work: step + 4*states})
@@ -215,8 +229,19 @@ func (s Stage) gradients(trained []int64) int64 {
 }
 
 // mapped is what of files is in memory: a tensor at a time, and of a layerwise stage the
-// files of its finished layers, of which three quarters were seen.
+// files of its finished layers, of which three quarters were seen. While the last of them
+// trains, the others are finished; without an evaluation engine go has given back its heap
+// when the models' files are read.
 func (s Stage) mapped() int64 {
+	if s.Layers != nil && !s.compiled() && s.Eval == 0 {
+		n := int64(0)
+		for _, single := range s.Single[:max(0, len(s.Single)-1)] {
+			for _, x := range single {
+				n += 3 * x
+			}
+		}
+		return n
+	}
 	all, largest := int64(0), int64(0)
 	for _, w := range s.Student.Weights() {
 		n := elements(w.Shape)

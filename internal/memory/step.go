@@ -23,18 +23,15 @@ func (s Stage) passing(m *arch.Model, i, rows int) int64 {
 	return n
 }
 
-// Arrays over tokens and vocabulary that are there at a time.
+// Arrays over tokens and vocabulary that are there at a time, and of trained tensors. Seen
+// on engine go by following each buffer of steps to its end.
 const (
-	logitsOfEval = 3.25 // logits, the target's, zeros, and which is the target's
-	logitsOfTerm = 1    // for each part of an objective
-	logitsOfLoss = 2    // beside them
+	logitsOfEval    = 3.25 // logits, the target's, zeros, and which is the target's
+	logitsOfText    = 2.25 // logits, what is left of them at the target, and which is the target's
+	logitsOfTeacher = 4.0  // both models' logits and what both make of them
+	logitsOfMore    = 1.25 // for each further part of an objective: its gradient, and a mask
 
-	// Where logits go in parts: measured as resident memory under a low GOGC, with KL,
-	// cross-entropy and both.
-	partOfLoss    = 3.5
-	partOfTerm    = 3.0
-	partOfTeacher = 2.0
-
+	early    = 2 // of each trained tensor: both moments times their decay
 	updating = 3 // arrays of the largest tensor while its weights are updated
 )
 
@@ -45,25 +42,66 @@ const (
 	mostParts = 64
 )
 
-// forward is what is there when the loss is known: what the layers keep and the logits.
+// forward is what is there when the loss is known: what the layers keep and the logits. In
+// parts, the gradients of the one before are there, and what is computed early. So it is where
+// more than a divergence makes the loss.
 func (s Stage) forward() int64 {
-	n := s.keptByLayers()
-	if s.Loss.Align {
-		return n + s.teacherPassing()
+	n, part := s.keptByLayers(), s.partTokens()
+	logits := int64(s.logitsHeld() * float64(s.logits(min(part, s.Tokens))))
+	switch {
+	case part < s.Tokens:
+		return n + s.transposed() + s.early() + logits + s.headGradient() + s.zeros()
+	case !s.Loss.Teacher || s.Loss.Terms > 1:
+		logits += s.early()
 	}
-	count := int64(logitsOfTerm*s.Loss.Terms + logitsOfLoss)
+	return n + max(logits, s.teacherPassing())
+}
+
+// logitsHeld is how many arrays of logits the objective has at a time.
+func (s Stage) logitsHeld() float64 {
+	first := logitsOfText
 	if s.Loss.Teacher {
-		count++
+		first = logitsOfTeacher
+	}
+	return first + logitsOfMore*float64(max(0, s.Loss.Terms-1))
+}
+
+// early is what engine go has computed before the backward pass begins, since no gradient
+// is needed for it: where it leaves out broadcasts it puts the graph in order anew, and what
+// comes after the loss is put behind all the rest. These are the moments' part in their new
+// values, and the zeros that the embedding's gradient is added to.
+func (s Stage) early() int64 {
+	if s.Accumulates {
+		return s.headGradient()
+	}
+	return early*s.gradients(s.Trained) + s.headGradient()
+}
+
+// transposed is what the layers keep once more, transposed, for the gradients of weights that
+// it is multiplied with. That waits for no gradient either.
+func (s Stage) transposed() int64 {
+	hidden, ffn := 0.0, 0.0
+	if m := s.Student; s.trains(m.Hidden, m.FFN) {
+		hidden, ffn = 3, 1
+	} else if s.trains(m.Hidden, m.KVHeads*m.HeadDim) {
+		hidden = 2 // before and after a mixer
+	}
+	n := 0.0
+	for i := s.First; i < s.Student.Layers; i++ {
+		k := keptOf(s.Student, i, s.Batch, s.Tokens)
+		n += hidden*k.hidden + ffn*k.ffn
+	}
+	return int64(n)
+}
+
+// zeros are gradients that each part of the logits but the first gives for all that is
+// trained below the head, if it waits with the teacher for the one before.
+func (s Stage) zeros() int64 {
+	if !s.Loss.Teacher {
+		return 0
 	}
 	part := s.partTokens()
-	if part >= s.Tokens {
-		return max(n+count*s.logits(s.Tokens), s.keptByLayers()+s.teacherPassing())
-	}
-	held := partOfLoss + partOfTerm*float64(s.Loss.Terms)
-	if s.Loss.Teacher {
-		held += partOfTeacher
-	}
-	return n + int64(held*float64(s.logits(part))) + 2*s.headGradient() // a part's and the sum
+	return int64((s.Tokens-1)/part) * (s.gradients(s.Trained) - s.headGradient())
 }
 
 // headGradient is the gradient of the head's weights, if they are trained.
@@ -82,15 +120,28 @@ func (s Stage) partTokens() int {
 	return max(1, partSize/(s.Batch*s.Student.Vocab), (s.Tokens+mostParts-1)/mostParts)
 }
 
+// alignment is what is there of one: what the layers keep, while the last of them is run in
+// the teacher or, more often, when the backward pass begins.
+func (s Stage) alignment() int64 {
+	n, last := int64(0), int64(0)
+	for i := range s.Student.Layers {
+		if s.Student.Converted(i) {
+			last = s.aligned(i)
+			n += last
+		}
+	}
+	if s.Loss.Attention {
+		n += s.early()
+	}
+	return max(n, n-last+s.teacherPassing())
+}
+
 // backward is what is there when the gradient of the head's weights is taken.
 func (s Stage) backward() int64 {
-	if s.Loss.Align {
-		return 0
-	}
 	if s.partTokens() < s.Tokens {
 		return 0 // taken part by part, see forward
 	}
-	return s.keptByLayers() + s.logits(s.Tokens) + 3*s.headGradient()/2
+	return s.keptByLayers() + s.transposed() + s.early() + s.logits(s.Tokens) + 3*s.headGradient()/2
 }
 
 func (s Stage) logits(tokens int) int64 { return array(s.Batch, tokens, s.Student.Vocab) }
@@ -99,12 +150,7 @@ func (s Stage) logits(tokens int) int64 { return array(s.Batch, tokens, s.Studen
 func (s Stage) keptByLayers() int64 {
 	n := int64(0)
 	for i := s.First; i < s.Student.Layers; i++ {
-		switch {
-		case !s.Loss.Align:
-			n += int64(keptOf(s.Student, i, s.Batch, s.Tokens).block())
-		case s.Student.Converted(i):
-			n += s.aligned(i)
-		}
+		n += int64(keptOf(s.Student, i, s.Batch, s.Tokens).block())
 	}
 	return n
 }
@@ -115,6 +161,12 @@ func (s Stage) aligned(i int) int64 {
 	k, n := keptOf(s.Student, i, s.Batch, s.Tokens), 0.0
 	if s.Loss.Outputs {
 		n += k.mixer(hiddenAligned)
+		switch {
+		case !s.Frozen:
+			n += k.beside
+		case s.Student.Mixers[i].Name == "hedgehog":
+			n -= featuresKept*k.width + frozenWindow*k.nears
+		}
 	}
 	if s.Loss.Attention {
 		n += mapsKept*k.width + pairsKept*float64(array(s.Batch, s.Student.At(i).Heads, s.Tokens, s.Tokens))

@@ -15,6 +15,9 @@ const (
 	hostCopies   = 4         // of the largest tensor, while it is read or saved
 )
 
+// headroomOnHost is what Go's heap has above what is in use.
+const headroomOnHost = 1.3
+
 // beside completes an estimate of the arrays on XLA by what the process has beside them:
 // on the host as much as is given, what a save copies, the compiler and the plugin.
 func (s Stage) beside(e Estimate, host int64) Estimate {
@@ -23,7 +26,7 @@ func (s Stage) beside(e Estimate, host int64) Estimate {
 		largest = max(largest, 4*elements(w.Shape))
 	}
 	saving := hostCopies * largest
-	e.Heap = int64(headroom*float64(host+saving)) + s.onHost()
+	e.Heap = int64(headroomOnHost*float64(host+saving)) + s.onHost()
 	if s.Engine == CUDA {
 		e.Total = e.used()
 		return e
@@ -34,7 +37,7 @@ func (s Stage) beside(e Estimate, host int64) Estimate {
 		saving = max(0, saving-(e.Work-s.sharers()*s.given()))
 	}
 	e.Mapped, e.Compiler = s.mapped(), s.compiler()
-	e.Total = e.used() + int64(headroom*float64(host+saving)) + e.Mapped + e.Compiler + pluginMapped + pluginHeap + s.unshared(e)
+	e.Total = e.used() + int64(headroomOnHost*float64(host+saving)) + e.Mapped + e.Compiler + pluginMapped + pluginHeap + s.unshared(e)
 	return e
 }
 

@@ -50,7 +50,7 @@ func (s Stage) forward() int64 {
 	logits := int64(s.logitsHeld() * float64(s.logits(min(part, s.Tokens))))
 	switch {
 	case part < s.Tokens:
-		return n + s.transposed() + s.early() + logits + s.headGradient() + s.zeros()
+		return n + s.transposed() + s.early() + logits + s.headGradient()
 	case !s.Loss.Teacher || s.Loss.Terms > 1:
 		logits += s.early()
 	}
@@ -92,16 +92,6 @@ func (s Stage) transposed() int64 {
 		n += hidden*k.hidden + ffn*k.ffn
 	}
 	return int64(n)
-}
-
-// zeros are gradients that each part of the logits but the first gives for all that is
-// trained below the head, if it waits with the teacher for the one before.
-func (s Stage) zeros() int64 {
-	if !s.Loss.Teacher {
-		return 0
-	}
-	part := s.partTokens()
-	return int64((s.Tokens-1)/part) * (s.gradients(s.Trained) - s.headGradient())
 }
 
 // headGradient is the gradient of the head's weights, if they are trained.

@@ -84,7 +84,7 @@ type backward struct {
 // add adds a loss with its gradients for those of the trained tensors that it depends on,
 // and for head, which is x without what x is made of.
 func (b *backward) add(loss, head, x *Node, trained []*Node) {
-	at := append([]*Node{head}, reached(loss, head, trained)...)
+	at := append([]*Node{head}, reached(loss, append([]*Node{head}, b.grads...), trained)...)
 	for i, grad := range Gradient(loss, at...) {
 		of := at[i]
 		if i == 0 {
@@ -120,9 +120,12 @@ func (b *backward) loss() *Node {
 }
 
 // reached are those of some nodes that a result depends on by ways that do not lead
-// through x.
-func reached(result, x *Node, of []*Node) []*Node {
-	seen := map[*Node]bool{x: true}
+// through the ends. Of a node that it only waits for, the gradient would be an array of zeros.
+func reached(result *Node, ends, of []*Node) []*Node {
+	seen := map[*Node]bool{}
+	for _, x := range ends {
+		seen[x] = true
+	}
 	var found []*Node
 	for open := []*Node{result}; len(open) > 0; {
 		n := open[len(open)-1]

@@ -8,12 +8,12 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/hidden"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 	"github.com/seed-1411d8c0/linearize/internal/pretrained"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -143,7 +143,7 @@ func (w *layerwise) openCache() (err error) {
 	if room, known := w.room(dir, hidden.Held(dir)); known && room < layout.Bytes() {
 		return &hidden.SpaceError{Dir: dir, Want: layout.Bytes(), Free: room}
 	}
-	fmt.Fprintf(w.env.Out, "hidden states of %d windows, %s each: %s in %s\n", layout.Rows, layout.DType, ui.FormatBytes(layout.Bytes()), dir)
+	fmt.Fprintf(w.env.Out, "hidden states of %d windows, %s each: %s in %s\n", layout.Rows, layout.DType, bytesize.Format(layout.Bytes()), dir)
 	return nil
 }
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/hidden"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -81,7 +81,7 @@ func (p *Plan) wholeModels(i int) string {
 	if len(p.Recipe.Data.Eval) == 0 || size < muchForEvaluation || i > len(p.Stages) || !slices.ContainsFunc(p.Stages[i:], Stage.layerwise) {
 		return ""
 	}
-	return "evaluations at the ends of layerwise stages hold both models whole in memory, " + ui.FormatBytes(size) + "; without data.eval there are none"
+	return "evaluations at the ends of layerwise stages hold both models whole in memory, " + bytesize.Format(size) + "; without data.eval there are none"
 }
 
 // parameters counts a model's.

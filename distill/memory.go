@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/memory"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -140,7 +140,7 @@ func (p *Plan) memoryLine(m memory.Estimate) string {
 		{"the program", m.Program},
 	} {
 		if part.bytes > 0 {
-			parts = append(parts, part.name+" "+ui.FormatBytes(part.bytes))
+			parts = append(parts, part.name+" "+bytesize.Format(part.bytes))
 		}
 	}
 	about, rest := "at most", ""
@@ -148,7 +148,7 @@ func (p *Plan) memoryLine(m memory.Estimate) string {
 		about, rest = "of the device's", "; the host's is not planned"
 	}
 	on := machinery{p.Engine, p.Options.Devices}
-	return fmt.Sprintf("memory: about %s %s on engine %s; %s%s", ui.FormatBytes(m.Total), about, on, strings.Join(parts, ", "), rest)
+	return fmt.Sprintf("memory: about %s %s on engine %s; %s%s", bytesize.Format(m.Total), about, on, strings.Join(parts, ", "), rest)
 }
 
 // TooLarge says that a run will take more memory than a machine has, so many bytes; it
@@ -159,7 +159,7 @@ func (p *Plan) TooLarge(machine int64) string {
 		return ""
 	}
 	return fmt.Sprintf("this run takes about %s of memory, and the machine has %s: it will be killed, or swap for ever; %s",
-		ui.FormatBytes(need), ui.FormatBytes(machine), "smaller batch_size or seq_len, execution: layerwise, or train: lora take less")
+		bytesize.Format(need), bytesize.Format(machine), "smaller batch_size or seq_len, execution: layerwise, or train: lora take less")
 }
 
 // textBytes is the size of the files of a recipe's key.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/eval"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
@@ -177,11 +178,11 @@ func (p *Plan) Print(out io.Writer) error {
 		fmt.Fprintf(out, "\nstage %s: %s, %d steps, %d tokens, trains %d of %d parameters\n", s.label(), s.Kind, s.Steps, s.Tokens, trained, all)
 		if s.layerwise() {
 			fmt.Fprintf(out, "layer by layer: %s; hidden states take at most %s on the disk, in %s\n",
-				arch.FormatLayers(s.Aligned), ui.FormatBytes(s.CacheBytes), filepath.Join(p.Dir, cacheName))
+				arch.FormatLayers(s.Aligned), bytesize.Format(s.CacheBytes), filepath.Join(p.Dir, cacheName))
 		}
 		if s.TeacherLogits != nil {
 			fmt.Fprintf(out, "the teacher's top %d logits take at most %s on the disk, in %s\n",
-				s.TeacherLogits.TopK, ui.FormatBytes(p.topBytes(s)), filepath.Join(p.Dir, cacheName))
+				s.TeacherLogits.TopK, bytesize.Format(p.topBytes(s)), filepath.Join(p.Dir, cacheName))
 		}
 		fmt.Fprintln(out, p.memoryLine(s.Memory))
 		if err := s.table().Write(out); err != nil {

@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/data"
 	"github.com/seed-1411d8c0/linearize/internal/nn/train"
 	"github.com/seed-1411d8c0/linearize/internal/toplogits"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 // topTeacher is the teacher of a stage with teacher_logits: it reads each window once
@@ -54,7 +54,7 @@ func (s *session) openTop(stage Stage, draw data.Sampler) (t *topTeacher, err er
 		_ = t.file.Close() // nothing was written
 		return nil, err
 	}
-	fmt.Fprintf(s.env.Out, "the teacher's top %d logits of %d windows: %s in %s\n", t.layout.K, used, ui.FormatBytes(t.layout.Bytes(used)), path)
+	fmt.Fprintf(s.env.Out, "the teacher's top %d logits of %d windows: %s in %s\n", t.layout.K, used, bytesize.Format(t.layout.Bytes(used)), path)
 	return t, nil
 }
 

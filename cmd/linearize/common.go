@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
@@ -42,7 +43,7 @@ func (e *engineSpec) Set(s string) error {
 
 // shardSize reads --max-shard-size.
 func shardSize(text string) (int64, error) {
-	size, err := ui.ParseBytes(text)
+	size, err := bytesize.Parse(text)
 	if err != nil || size == 0 {
 		return 0, usagef("--max-shard-size is %q, want a size as 5GB or 500MB", text)
 	}

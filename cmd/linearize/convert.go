@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/seeding"
 )
@@ -135,20 +136,20 @@ func describePlan(w io.Writer, p *convert.Plan) error {
 	fmt.Fprintln(w)
 	groups := ui.NewTable("group", "from", "tensors", "parameters", "bytes")
 	for _, g := range p.Groups() {
-		groups.Row(g.Name, g.Origin, strconv.Itoa(g.Tensors), strconv.FormatInt(g.Parameters, 10), ui.FormatBytes(g.Bytes))
+		groups.Row(g.Name, g.Origin, strconv.Itoa(g.Tensors), strconv.FormatInt(g.Parameters, 10), bytesize.Format(g.Bytes))
 	}
-	groups.Row("all", "", strconv.Itoa(len(p.Tensors)), strconv.FormatInt(p.Parameters, 10), ui.FormatBytes(p.BytesOut))
+	groups.Row("all", "", strconv.Itoa(len(p.Tensors)), strconv.FormatInt(p.Parameters, 10), bytesize.Format(p.BytesOut))
 	if err := groups.Write(w); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "\nnew parameters  %d\n", p.NewParameters)
-	fmt.Fprintf(w, "reads           %s\n", ui.FormatBytes(p.BytesIn))
-	fmt.Fprintf(w, "writes          %s\n", ui.FormatBytes(p.BytesOut))
-	fmt.Fprintf(w, "peak memory     about %s\n", ui.FormatBytes(p.PeakMemory))
+	fmt.Fprintf(w, "reads           %s\n", bytesize.Format(p.BytesIn))
+	fmt.Fprintf(w, "writes          %s\n", bytesize.Format(p.BytesOut))
+	fmt.Fprintf(w, "peak memory     about %s\n", bytesize.Format(p.PeakMemory))
 	if n := len(p.Dropped); n > 0 {
 		fmt.Fprintf(w, "drops           %d tensors that have no place in the student; --json lists them\n", n)
 	}
 	_, err := fmt.Fprintf(w, "state           %s per sequence after %d tokens; with softmax everywhere %s\n",
-		ui.FormatBytes(p.Memory.State), p.Memory.Context, ui.FormatBytes(p.Memory.Softmax))
+		bytesize.Format(p.Memory.State), p.Memory.Context, bytesize.Format(p.Memory.Softmax))
 	return err
 }

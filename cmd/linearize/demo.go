@@ -18,9 +18,9 @@ import (
 	"github.com/seed-1411d8c0/linearize/checkpoints"
 	"github.com/seed-1411d8c0/linearize/convert"
 	"github.com/seed-1411d8c0/linearize/distill"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/demo"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/recipes"
 )
 
@@ -144,7 +144,7 @@ func (c *demoCmd) prepare() (source string, err error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s, %s to train on and %s held out",
-		text.Source, ui.FormatBytes(int64(len(text.Train))), ui.FormatBytes(int64(len(text.HeldOut)))), nil
+		text.Source, bytesize.Format(int64(len(text.Train))), bytesize.Format(int64(len(text.HeldOut)))), nil
 }
 
 func (c *demoCmd) read() (*demo.Text, error) {

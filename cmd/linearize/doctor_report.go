@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 func (r *doctorReport) write(w io.Writer) {
@@ -24,7 +24,7 @@ func (r *doctorReport) write(w io.Writer) {
 	line("threads", "%d", r.CPUs)
 	memory := "not known"
 	if r.Memory > 0 {
-		memory = ui.FormatBytes(r.Memory) + ", " + ui.FormatBytes(r.Available) + " available"
+		memory = bytesize.Format(r.Memory) + ", " + bytesize.Format(r.Available) + " available"
 	}
 	line("memory", "%s", memory)
 	line("offline", "%s", yesNo(r.Offline))

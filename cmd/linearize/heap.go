@@ -6,7 +6,7 @@ import (
 	"runtime/metrics"
 	"time"
 
-	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 )
 
 // patience is for how many seconds more than planned is in use before that is believed:
@@ -43,7 +43,7 @@ func holdHeap(planned int64, notice func(line string)) (release func()) {
 				continue
 			}
 			if limit == planned {
-				notice(ui.FormatBytes(used) + " of memory are in use, more than was planned for")
+				notice(bytesize.Format(used) + " of memory are in use, more than was planned for")
 			}
 			limit = used / 4 * 5
 			debug.SetMemoryLimit(limit)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/hub"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
@@ -41,7 +42,7 @@ without network. A snapshot with missing files is completed when it is asked for
 			}
 			t := ui.NewTable("model", "revisions", "commit", "bytes", "missing")
 			for _, m := range list.Models {
-				t.Row(m.Repo, strings.Join(m.Revisions, ", "), m.Commit[:12], ui.FormatBytes(m.Bytes), strings.Join(m.Missing, ", "))
+				t.Row(m.Repo, strings.Join(m.Revisions, ", "), m.Commit[:12], bytesize.Format(m.Bytes), strings.Join(m.Missing, ", "))
 			}
 			return t.Write(cmd.OutOrStdout())
 		},

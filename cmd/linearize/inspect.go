@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-1411d8c0/linearize/convert"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
@@ -80,7 +81,7 @@ func writeReport(w io.Writer, r *convert.Report) error {
 	}
 	fmt.Fprintf(w, "vocab    %d, %s\n", s.Vocab, tied)
 	fmt.Fprintf(w, "state    %s per sequence after %d tokens; with softmax everywhere %s\n\n",
-		ui.FormatBytes(r.Memory.State), r.Memory.Context, ui.FormatBytes(r.Memory.Softmax))
+		bytesize.Format(r.Memory.State), r.Memory.Context, bytesize.Format(r.Memory.Softmax))
 
 	layers := ui.NewTable("layers", "mixer")
 	for _, run := range convert.Runs(r.Layers()) {
@@ -108,7 +109,7 @@ func writeCounts(w io.Writer, column string, counts []convert.Count) error {
 	fmt.Fprintln(w)
 	table := ui.NewTable(column, "tensors", "parameters", "bytes")
 	for _, c := range counts {
-		table.Row(c.Name, strconv.Itoa(c.Tensors), strconv.FormatInt(c.Parameters, 10), ui.FormatBytes(c.Bytes))
+		table.Row(c.Name, strconv.Itoa(c.Tensors), strconv.FormatInt(c.Parameters, 10), bytesize.Format(c.Bytes))
 	}
 	return table.Write(w)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 	"github.com/seed-1411d8c0/linearize/lora"
 )
@@ -180,6 +181,6 @@ func describeMerge(w io.Writer, p *lora.Merge) error {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\ncorrects        %d of %d tensors\nwrites          %s\npeak memory     about %s to write, %s for the probe\n",
-		len(p.Modules), p.Tensors, ui.FormatBytes(p.Bytes), ui.FormatBytes(p.PeakMemory), ui.FormatBytes(probeMemory(p.LargestPart)))
+		len(p.Modules), p.Tensors, bytesize.Format(p.Bytes), bytesize.Format(p.PeakMemory), bytesize.Format(probeMemory(p.LargestPart)))
 	return err
 }

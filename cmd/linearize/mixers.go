@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/seeding"
 )
 
@@ -152,7 +152,7 @@ func writeMixers(w io.Writer, list mixerList) error {
 	for _, m := range list.Mixers {
 		fmt.Fprintf(w, "%s: %s\n", m.Name, m.Doc)
 		fmt.Fprintf(w, "  source: %s\n", m.Source)
-		fmt.Fprintf(w, "  state:  %s%s\n", ui.FormatBytes(m.StateBytes), stateShapes(m.State))
+		fmt.Fprintf(w, "  state:  %s%s\n", bytesize.Format(m.StateBytes), stateShapes(m.State))
 		var common []string
 		for _, o := range m.Options {
 			if !o.Shared {

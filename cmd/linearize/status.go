@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/advice"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
@@ -138,7 +139,7 @@ func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 	} else {
 		line("save", "none yet")
 	}
-	line("on disk", "%s", ui.FormatBytes(st.Bytes))
+	line("on disk", "%s", bytesize.Format(st.Bytes))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -16,8 +16,8 @@ import (
 
 	"github.com/edsrzf/mmap-go"
 
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 // A file of the cache is a corpus's row of marks and then a trailer: magic, four
@@ -54,7 +54,7 @@ func (e *CacheError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *CacheError) Hint() string {
-	return fmt.Sprintf("set XDG_CACHE_HOME to a folder with more room: a token takes 4 bytes, all together about the %s of the text or twice that", ui.FormatBytes(e.Text))
+	return fmt.Sprintf("set XDG_CACHE_HOME to a folder with more room: a token takes 4 bytes, all together about the %s of the text or twice that", bytesize.Format(e.Text))
 }
 
 // loadCached maps the tokens that are in the cache, or makes them first.
@@ -68,7 +68,7 @@ func loadCached(enc Encoding, sources []Source, size int64, o Options) (*Corpus,
 		return c, nil
 	}
 	if o.Notice != nil {
-		o.Notice(fmt.Sprintf("encoding %s of %d files into %s: once, until one of them changes", ui.FormatBytes(size), len(sources), path))
+		o.Notice(fmt.Sprintf("encoding %s of %d files into %s: once, until one of them changes", bytesize.Format(size), len(sources), path))
 	}
 	failed := func(err error) error { return &CacheError{o.Cache, size, err} }
 	if err := os.MkdirAll(o.Cache, 0o700); err != nil {

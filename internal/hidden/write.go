@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 )
 
 // Writer fills a slot with the rows of a layer.
@@ -88,7 +88,7 @@ func (e *SpaceError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("cache of hidden states in %s: %v", e.Dir, e.Err)
 	}
-	return fmt.Sprintf("cache of hidden states in %s: takes %s, and the disk has %s free", e.Dir, ui.FormatBytes(e.Want), ui.FormatBytes(e.Free))
+	return fmt.Sprintf("cache of hidden states in %s: takes %s, and the disk has %s free", e.Dir, bytesize.Format(e.Want), bytesize.Format(e.Free))
 }
 
 func (e *SpaceError) Unwrap() error { return e.Err }

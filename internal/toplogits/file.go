@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 )
 
 // Layout is the size of a file.
@@ -191,7 +191,7 @@ type SpaceError struct {
 }
 
 func (e *SpaceError) Error() string {
-	return fmt.Sprintf("teacher logits: %s takes %s, and the disk has %s free", e.Path, ui.FormatBytes(e.Want), ui.FormatBytes(e.Free))
+	return fmt.Sprintf("teacher logits: %s takes %s, and the disk has %s free", e.Path, bytesize.Format(e.Want), bytesize.Format(e.Free))
 }
 
 // Hint lists the ways out.

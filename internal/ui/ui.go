@@ -1,4 +1,4 @@
-// Package ui is how commands speak: tables, sizes, progress and JSON.
+// Package ui is how commands speak: tables, progress and JSON.
 //
 // Results go to standard output, all else to standard error. Everything here
 // writes to the [io.Writer] that it is given; whether that is a terminal is asked

@@ -9,36 +9,6 @@ import (
 	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
-func TestBytes(t *testing.T) {
-	for _, tt := range []struct {
-		text  string
-		bytes int64
-		again string // how FormatBytes prints it
-	}{
-		{"0", 0, "0 B"},
-		{"999", 999, "999 B"},
-		{"5GB", 5_000_000_000, "5 GB"},
-		{"5gb", 5_000_000_000, "5 GB"},
-		{"1.5 MB", 1_500_000, "1.50 MB"},
-		{"64KiB", 65536, "65.5 kB"},
-		{"2 TiB", 2 << 40, "2.20 TB"},
-		{" 200000 B ", 200_000, "200 kB"},
-	} {
-		got, err := ui.ParseBytes(tt.text)
-		if err != nil || got != tt.bytes {
-			t.Errorf("ParseBytes(%q) = %d, %v, want %d", tt.text, got, err, tt.bytes)
-		}
-		if again := ui.FormatBytes(tt.bytes); again != tt.again {
-			t.Errorf("FormatBytes(%d) = %q, want %q", tt.bytes, again, tt.again)
-		}
-	}
-	for _, bad := range []string{"", "GB", "-1", "5 GB/s", "NaN", "Inf", "1e30", "9223372036854775807"} {
-		if got, err := ui.ParseBytes(bad); err == nil {
-			t.Errorf("ParseBytes(%q) = %d, want an error", bad, got)
-		}
-	}
-}
-
 func TestTable(t *testing.T) {
 	table := ui.NewTable("group", "parameters", "state")
 	table.Row("mixer", "1536", "trained")

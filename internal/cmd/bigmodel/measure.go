@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/convert"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 )
 
 // result is what was measured, the times of each round.
@@ -118,9 +118,9 @@ func syncAll(dir string) error {
 }
 
 func (r *result) print(w io.Writer) error {
-	fmt.Fprintf(w, "model          %s in %d tensors, the largest %s\n", ui.FormatBytes(r.plan.BytesIn), len(r.plan.Tensors), ui.FormatBytes(r.largest))
-	fmt.Fprintf(w, "written        %s\n", ui.FormatBytes(r.plan.BytesOut))
-	fmt.Fprintf(w, "resident       %s at most; planned %s\n", ui.FormatBytes(r.rss), ui.FormatBytes(r.plan.PeakMemory))
+	fmt.Fprintf(w, "model          %s in %d tensors, the largest %s\n", bytesize.Format(r.plan.BytesIn), len(r.plan.Tensors), bytesize.Format(r.largest))
+	fmt.Fprintf(w, "written        %s\n", bytesize.Format(r.plan.BytesOut))
+	fmt.Fprintf(w, "resident       %s at most; planned %s\n", bytesize.Format(r.rss), bytesize.Format(r.plan.PeakMemory))
 	for _, x := range []struct {
 		name string
 		t    times

@@ -28,11 +28,11 @@ import (
 	"github.com/gomlx/compute"
 
 	"github.com/seed-1411d8c0/linearize/internal/arch"
+	"github.com/seed-1411d8c0/linearize/internal/bytesize"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/nn/infer"
 	"github.com/seed-1411d8c0/linearize/internal/nn/mixbench"
 	"github.com/seed-1411d8c0/linearize/internal/rusage"
-	"github.com/seed-1411d8c0/linearize/internal/ui"
 )
 
 func main() {
@@ -189,7 +189,7 @@ func row(w io.Writer, of sample, tokens []int) error {
 		return err
 	}
 	model := mixbench.Layer
-	fmt.Fprintf(w, "| %s | %s |", of.Mixer, ui.FormatBytes(x.StateBytes(&model, tokens[len(tokens)-1])))
+	fmt.Fprintf(w, "| %s | %s |", of.Mixer, bytesize.Format(x.StateBytes(&model, tokens[len(tokens)-1])))
 	var clock, processor []float64
 	for _, of.Tokens = range tokens {
 		s, err := child(of)
@@ -201,7 +201,7 @@ func row(w io.Writer, of sample, tokens []int) error {
 		seconds, spread := median(s.Seconds)
 		used, _ := median(s.Processor)
 		clock, processor = append(clock, seconds*unit), append(processor, used*unit)
-		fmt.Fprintf(w, " %.1f ± %.1f, %.1f (%s) |", seconds*unit, spread/2*unit, used*unit, ui.FormatBytes(s.Peak))
+		fmt.Fprintf(w, " %.1f ± %.1f, %.1f (%s) |", seconds*unit, spread/2*unit, used*unit, bytesize.Format(s.Peak))
 	}
 	if last := len(tokens) - 1; len(clock) == len(tokens) {
 		fmt.Fprintf(w, " %.2f | %.2f |", clock[last]/clock[0], processor[last]/processor[0])

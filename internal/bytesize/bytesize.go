@@ -1,4 +1,5 @@
-package ui
+// Package bytesize prints and reads sizes in bytes.
+package bytesize
 
 import (
 	"fmt"
@@ -7,9 +8,9 @@ import (
 	"strings"
 )
 
-// byteUnits are decimal, as in the Hugging Face tools: 1 kB is 1000 bytes. The
+// units are decimal, as in the Hugging Face tools: 1 kB is 1000 bytes. The
 // binary ones are read but never printed.
-var byteUnits = []struct {
+var units = []struct {
 	name  string
 	bytes float64
 }{
@@ -24,13 +25,13 @@ var byteUnits = []struct {
 	{"B", 1},
 }
 
-// FormatBytes prints a size with three digits and a decimal unit: "1.23 GB". A
+// Format prints a size with three digits and a decimal unit: "1.23 GB". A
 // whole number of units has no decimals: "5 GB".
-func FormatBytes(n int64) string {
+func Format(n int64) string {
 	if n < 0 {
-		return "-" + FormatBytes(-n)
+		return "-" + Format(-n)
 	}
-	for _, u := range byteUnits[4:] {
+	for _, u := range units[4:] {
 		x := float64(n) / u.bytes
 		if x < 1 {
 			continue
@@ -45,12 +46,12 @@ func FormatBytes(n int64) string {
 	return "0 B"
 }
 
-// ParseBytes reads a size as people type it: "5GB", "1.5 MiB", "200000". Units
+// Parse reads a size as people type it: "5GB", "1.5 MiB", "200000". Units
 // are decimal unless they have an i, and their case does not matter.
-func ParseBytes(s string) (int64, error) {
+func Parse(s string) (int64, error) {
 	text := strings.TrimSpace(s)
 	unit := 1.0
-	for _, u := range byteUnits {
+	for _, u := range units {
 		if n := len(text) - len(u.name); n > 0 && strings.EqualFold(text[n:], u.name) {
 			text, unit = strings.TrimSpace(text[:n]), u.bytes
 			break

@@ -90,12 +90,7 @@ func orthogonal(r stream, shape []int, scale float64) []float32 {
 			v[j] = r.NormFloat64()
 		}
 		for range 2 { // once more for what rounding left of the others
-			for _, u := range vectors[:i] {
-				along := inner(u, v)
-				for j := range v {
-					v[j] -= along * u[j]
-				}
-			}
+			project(v, vectors[:i])
 		}
 		length := math.Sqrt(inner(v, v))
 		for j := range v {
@@ -113,6 +108,27 @@ func orthogonal(r stream, shape []int, scale float64) []float32 {
 		}
 		return scale * vectors[column][row]
 	})
+}
+
+// project takes from v what it has along the others, which have length 1 and are at right
+// angles: four at a time, so that sums do not wait for each other and v is read once for all four.
+func project(v []float64, others [][]float64) {
+	for ; len(others) >= 4; others = others[4:] {
+		a, b, c, d := others[0][:len(v)], others[1][:len(v)], others[2][:len(v)], others[3][:len(v)]
+		var ofA, ofB, ofC, ofD float64
+		for j, x := range v {
+			ofA, ofB, ofC, ofD = ofA+a[j]*x, ofB+b[j]*x, ofC+c[j]*x, ofD+d[j]*x
+		}
+		for j := range v {
+			v[j] -= ofA*a[j] + ofB*b[j] + ofC*c[j] + ofD*d[j]
+		}
+	}
+	for _, u := range others {
+		along := inner(u, v)
+		for j := range v {
+			v[j] -= along * u[j]
+		}
+	}
 }
 
 func inner(a, b []float64) float64 {

@@ -53,8 +53,6 @@ import (
 
 // Env is what a run needs from its surroundings.
 type Env struct {
-	Engine   string            // as internal/engine takes it: "go", "xla:cpu"; "auto" is that of the run that goes on, or what is found
-	Devices  int               // of the engine that share a batch; 0: one
 	Out      io.Writer         // tables and results
 	Notice   func(line string) // told what is left out; nil: nobody
 	Progress func(label string, total int64) Progress

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,7 +27,7 @@ func (m machinery) String() string {
 // startEngine opens the engine. Left to choose, a run goes on where it began.
 func (s *session) startEngine() (err error) {
 	was := s.plan.begunOn()
-	if s.on = (machinery{Engine: s.env.Engine}); s.on.Engine == engine.Auto {
+	if s.on = (machinery{Engine: s.plan.Options.engine()}); s.on.Engine == engine.Auto {
 		s.on.Engine, s.chosen = engine.Choose(engine.Auto)
 		if was.Engine != "" && was.Engine != s.on.Engine {
 			if s.backend, err = engine.Open(was.Engine); err == nil {
@@ -51,18 +52,16 @@ func (s *session) startEngine() (err error) {
 	return nil
 }
 
+// engine is what the options ask for.
+func (o Options) engine() string { return cmp.Or(o.Engine, engine.Default) }
+
 // takeDevices shares the rows of batches among devices, if several are asked for.
 func (s *session) takeDevices() (err error) {
-	n := max(s.env.Devices, 1)
+	n := max(s.plan.Options.Devices, 1)
 	if s.devices, err = train.NewDevices(s.backend, n); err != nil || n == 1 {
 		return err
 	}
 	s.on.Devices = n
-	for _, stage := range s.plan.Stages {
-		if stage.BatchSize%n != 0 {
-			return fmt.Errorf("stage %s: batch_size is %d, want a multiple of the %d devices", stage.Name, stage.BatchSize, n)
-		}
-	}
 	return nil
 }
 

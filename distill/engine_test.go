@@ -22,11 +22,12 @@ func TestEngineOfARun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var out strings.Builder
-		env := distill.Env{Engine: engine, Out: &out, Clock: time.Now, Notice: func(line string) { out.WriteString(line + "\n") }}
+		env := distill.Env{Out: &out, Clock: time.Now, Notice: func(line string) { out.WriteString(line + "\n") }}
 		stops := stopAfter > 0
 		if stops {
 			env.Progress = func(string, int64) distill.Progress { return interrupter{&stopAfter, cancel} }
 		}
+		o.Engine = engine
 		_, err := plan(t, dir, o).Run(ctx, env)
 		if (err != nil) != stops {
 			t.Fatalf("Run() = %v", err)

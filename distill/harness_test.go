@@ -2,6 +2,7 @@ package distill_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -58,6 +59,7 @@ func plan(t *testing.T, dir string, o distill.Options, sets ...string) *distill.
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Engine = cmp.Or(o.Engine, enginetest.Name())
 	p, err := distill.NewPlan(r, o)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +87,7 @@ func run(t *testing.T, p *distill.Plan, stopAfter int) (final, out string, err e
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var b bytes.Buffer
-	env := distill.Env{Engine: enginetest.Name(), Out: &b, Clock: time.Now, NoPlots: true, Notice: func(line string) { b.WriteString(line + "\n") }}
+	env := distill.Env{Out: &b, Clock: time.Now, NoPlots: true, Notice: func(line string) { b.WriteString(line + "\n") }}
 	if stopAfter > 0 {
 		env.Progress = func(string, int64) distill.Progress { return interrupter{&stopAfter, cancel} }
 	}

@@ -138,7 +138,7 @@ func TestLayerwiseSpace(t *testing.T) {
 	dir := workshop(t, byLayer)
 	p := plan(t, dir, distill.Options{Run: filepath.Join(dir, "run")}, layerwise...)
 	var out bytes.Buffer
-	env := distill.Env{Engine: enginetest.Name(), Out: &out, Clock: time.Now, Free: func(string) int64 { return 46000 }}
+	env := distill.Env{Out: &out, Clock: time.Now, Free: func(string) int64 { return 46000 }}
 	_, err := p.Run(t.Context(), env)
 	space, ok := errors.AsType[*hidden.SpaceError](err)
 	if !ok || space.Want != 10*12*(32+32+32)*4 || space.Hint() == "" || !strings.HasSuffix(err.Error(), "takes 46.1 kB, and the disk has 46 kB free") {

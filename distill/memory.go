@@ -1,7 +1,6 @@
 package distill
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -70,7 +69,7 @@ func (p *Plan) planMemory() {
 // planEngine is the engine that a run of this plan will have: left to choose, one that
 // goes on stays with its own.
 func (p *Plan) planEngine() string {
-	spec := cmp.Or(p.Options.Engine, engine.Default)
+	spec := p.Options.engine()
 	if was := p.begunOn().Engine; spec == engine.Auto && was != "" {
 		spec = was
 	}

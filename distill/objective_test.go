@@ -98,7 +98,7 @@ func TestTeacherLogitsSpace(t *testing.T) {
 	dir := workshop(t, knobs)
 	stages := `stages=[{name: teach, kind: distill, train: all, steps: 6, teacher_logits: {top_k: 5}}]`
 	p := plan(t, dir, distill.Options{Run: filepath.Join(dir, "run")}, stages, "data.eval=[]")
-	env := distill.Env{Engine: enginetest.Name(), Out: io.Discard, Clock: time.Now, NoPlots: true, Free: func(string) int64 { return 1000 }}
+	env := distill.Env{Out: io.Discard, Clock: time.Now, NoPlots: true, Free: func(string) int64 { return 1000 }}
 	_, err := p.Run(t.Context(), env)
 	space, ok := errors.AsType[*toplogits.SpaceError](err)
 	if want := int64(52 + 12*(4+12*(8*5+4)+4)); !ok || space.Want != want || space.Free != 1000 || !strings.Contains(space.Hint(), "top_k") ||

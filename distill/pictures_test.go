@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seed-1411d8c0/linearize/distill"
-	"github.com/seed-1411d8c0/linearize/internal/engine/enginetest"
 )
 
 // Pictures are there after an evaluation when time has passed, at the end in any case,
@@ -33,7 +32,7 @@ func TestPictures(t *testing.T) {
 			p := plan(t, dir, distill.Options{Run: filepath.Join(t.TempDir(), "run")})
 			now := time.Unix(1, 0)
 			env := distill.Env{
-				Engine: enginetest.Name(), Out: io.Discard, NoPlots: tt.without,
+				Out: io.Discard, NoPlots: tt.without,
 				Clock:    func() time.Time { now = now.Add(tt.tick); return now },
 				Progress: func(string, int64) distill.Progress { return interrupter{&tt.stop, cancel} },
 			}

@@ -27,8 +27,8 @@ type Options struct {
 	Version   string // of the program, for what is written
 	Teacher   string // folder of a teacher that the recipe names on the hub; empty: the recipe's own
 	Origin    string // what that teacher is, as org/name@commit
-	Engine    string // that the run will ask for, as internal/engine takes it; empty: go
-	Devices   int    // of that engine that will share a batch; 0: one
+	Engine    string // as internal/engine takes it: "go", "xla:cpu"; "auto" is that of the run that goes on, or what is found; empty: go
+	Devices   int    // of that engine that share a batch; 0: one
 }
 
 // Plan is what a run will do. The part that acts decides nothing.
@@ -131,6 +131,9 @@ func (p *Plan) planStages(origin map[string]string) error {
 	r, earlier := p.Recipe, map[string]string{}
 	var nothing error
 	for i, s := range r.Stages {
+		if n := max(p.Options.Devices, 1); s.BatchSize%n != 0 {
+			return fmt.Errorf("stage %s: batch_size is %d, want a multiple of the %d devices", s.Name, s.BatchSize, n)
+		}
 		stage := Stage{
 			Stage: s, Name: s.Name, Kind: s.Kind, Steps: s.Steps,
 			Dir: filepath.Join(stagesName, fmt.Sprintf("%d-%s", i+1, s.Name)),

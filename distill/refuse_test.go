@@ -3,12 +3,10 @@ package distill_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
@@ -60,11 +58,12 @@ func TestRefusals(t *testing.T) {
 func TestOpenFails(t *testing.T) {
 	dir := workshop(t, chain)
 	o := distill.Options{Run: filepath.Join(dir, "run")}
-	p := plan(t, dir, o)
-	env := distill.Env{Engine: "none", Out: io.Discard, Clock: time.Now}
-	if _, err := p.Run(t.Context(), env); err == nil || !strings.Contains(err.Error(), `engine "none"`) {
+	none := o
+	none.Engine = "none"
+	if _, _, err := run(t, plan(t, dir, none), 0); err == nil || !strings.Contains(err.Error(), `engine "none"`) {
 		t.Errorf("an engine that is not there: %v", err)
 	}
+	p := plan(t, dir, o)
 	text := filepath.Join(dir, "text.txt")
 	write(t, text, "too short")
 	_, _, err := run(t, p, 0)

@@ -66,7 +66,7 @@ func (s *session) topKey(stage Stage) (key toplogits.Key, err error) {
 		return key, fmt.Errorf("teacher: %w", err)
 	}
 	var b strings.Builder
-	fmt.Fprintln(&b, s.plan.Origin, s.env.Engine, describeData(s.corpora[0]), s.plan.Recipe.Data.Packing, s.plan.Recipe.Seed, stage.Loss.Temperature)
+	fmt.Fprintln(&b, s.plan.Origin, s.on.Engine, describeData(s.corpora[0]), s.plan.Recipe.Data.Packing, s.plan.Recipe.Seed, stage.Loss.Temperature)
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil {

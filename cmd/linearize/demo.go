@@ -235,7 +235,7 @@ func (c *demoCmd) plans() ([]*distill.Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := distill.NewPlan(r, distill.Options{Run: filepath.Join(c.dir, s.name), Version: buildVersion().Version})
+		p, err := distill.NewPlan(r, distill.Options{Run: filepath.Join(c.dir, s.name), Version: buildVersion().Version, Engine: c.engine})
 		if err != nil {
 			return nil, err
 		}
@@ -273,7 +273,7 @@ func (c *demoCmd) distill(cmd *cobra.Command, name string, p *distill.Plan) (fin
 		return "", err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	env := distillEnv(cmd, c.engine)
+	env := distillEnv(cmd)
 	env.Out = log
 	progress := env.Progress
 	env.Progress = func(label string, total int64) distill.Progress { return progress(name+" "+label, total) }

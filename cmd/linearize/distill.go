@@ -77,8 +77,7 @@ func (c *distillCmd) run(cmd *cobra.Command, recipe string) error {
 	case c.dryRun:
 		return plan.Print(cmd.OutOrStdout())
 	}
-	env := distillEnv(cmd, c.options.Engine)
-	env.Devices = c.options.Devices
+	env := distillEnv(cmd)
 	defer holdHeap(plan.PeakMemory().Heap, env.Notice)()
 	final, err := plan.Run(cmd.Context(), env)
 	if err != nil {
@@ -113,9 +112,9 @@ func (c *distillCmd) plan(cmd *cobra.Command, recipe string) (*distill.Plan, err
 }
 
 // distillEnv gives a run the command's writers: tables on stdout, progress on stderr.
-func distillEnv(cmd *cobra.Command, engineName string) distill.Env {
+func distillEnv(cmd *cobra.Command) distill.Env {
 	return distill.Env{
-		Engine: engineName, Out: cmd.OutOrStdout(), Clock: time.Now,
+		Out: cmd.OutOrStdout(), Clock: time.Now,
 		Notice:   func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "linearize: "+line) },
 		Progress: func(label string, total int64) distill.Progress { return newProgress(cmd.ErrOrStderr(), label, total) },
 	}

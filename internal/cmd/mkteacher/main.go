@@ -107,12 +107,12 @@ func (o *options) train(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	plan, err := distill.NewPlan(r, distill.Options{Run: filepath.Join(o.work, "run"), Version: "mkteacher"})
+	plan, err := distill.NewPlan(r, distill.Options{Run: filepath.Join(o.work, "run"), Version: "mkteacher", Engine: o.engine})
 	if err != nil {
 		return err
 	}
 	_, err = plan.Run(ctx, distill.Env{
-		Engine: o.engine, Out: stdout, Clock: time.Now,
+		Out: stdout, Clock: time.Now,
 		Progress: func(label string, total int64) distill.Progress {
 			return ui.NewProgress(stderr, ui.IsTerminal(stderr), label, total, time.Now)
 		},

@@ -228,32 +228,19 @@ func (s Stage) gradients(trained []int64) int64 {
 	return n
 }
 
-// mapped is what of files is in memory: a tensor at a time, and of a layerwise stage the
-// files of its finished layers, of which three quarters were seen. While the last of them
-// trains, the others are finished; without an evaluation engine go has given back its heap
-// when the models' files are read.
+// mapped is what of files is in memory: a tensor at a time. The files of finished layers are
+// no different, so that a layerwise stage takes the same for any number of them. Without an
+// evaluation engine go has given back its heap when such a stage reads the models' files.
 func (s Stage) mapped() int64 {
 	if s.Layers != nil && !s.compiled() && s.Eval == 0 {
-		n := int64(0)
-		for _, single := range s.Single[:max(0, len(s.Single)-1)] {
-			for _, x := range single {
-				n += 3 * x
-			}
-		}
-		return n
+		return 0
 	}
 	all, largest := int64(0), int64(0)
 	for _, w := range s.Student.Weights() {
 		n := elements(w.Shape)
 		all, largest = all+n, max(largest, n)
 	}
-	n := int64(float64(s.Files) * float64(largest) / float64(max(1, all)))
-	if s.Layers != nil {
-		for _, x := range s.Trained {
-			n += 3 * x
-		}
-	}
-	return n
+	return int64(float64(s.Files) * float64(largest) / float64(max(1, all)))
 }
 
 // update is when all gradients are there, and a few arrays of the largest tensor's size.

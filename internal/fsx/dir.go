@@ -40,9 +40,6 @@ func writeDir(dir string, overwrite, durable bool, fill func(tmp string) error) 
 	}
 	parent := filepath.Dir(dir)
 	made, err := makeParents(parent)
-	if err != nil {
-		return err
-	}
 	placed := false
 	defer func() {
 		if !placed {
@@ -51,6 +48,9 @@ func writeDir(dir string, overwrite, durable bool, fill func(tmp string) error) 
 			}
 		}
 	}()
+	if err != nil {
+		return err
+	}
 	sweep(dir)
 	tmp := partialName(dir)
 	if err := os.Mkdir(tmp, 0o777); err != nil {
@@ -73,6 +73,12 @@ func writeDir(dir string, overwrite, durable bool, fill func(tmp string) error) 
 		if err := syncTree(tmp); err != nil {
 			return err
 		}
+	}
+	if exists && !overwrite { // it was empty; what somebody has put there since is an error
+		if err := os.Remove(dir); err != nil {
+			return err
+		}
+		exists = false
 	}
 	if err := place(tmp, dir, exists); err != nil {
 		return err
@@ -138,8 +144,8 @@ func isPartial(name string) bool {
 
 // removeDead removes a partial file or folder that nobody holds: its writer is dead.
 func removeDead(path string) {
-	unlock, ok := lock(path)
-	if ok {
+	unlock, err := lock(path)
+	if err == nil {
 		_ = os.RemoveAll(path)
 	}
 	unlock()

@@ -334,6 +334,52 @@ func TestPlaceDir(t *testing.T) {
 	}
 }
 
+// TestReplaceDirFilledMeanwhile has somebody else write into the folder that was empty.
+func TestReplaceDirFilledMeanwhile(t *testing.T) {
+	for name, exists := range map[string]bool{"empty": true, "absent": false} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			dir := filepath.Join(root, "out")
+			if exists {
+				if err := os.Mkdir(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := fsx.PlaceDir(dir, func(tmp string) error {
+				put(t, filepath.Join(dir, "theirs"), "1")
+				return fillWith("ours", "2")(tmp)
+			})
+			if err == nil {
+				t.Error("PlaceDir() has replaced what somebody else wrote")
+			}
+			if got := names(t, dir); !slices.Equal(got, []string{"theirs"}) {
+				t.Errorf("the folder holds %v, want [theirs]", got)
+			}
+			if got := names(t, root); !slices.Equal(got, []string{"out"}) {
+				t.Errorf("left: %v, want [out]", got)
+			}
+		})
+	}
+}
+
+func TestHold(t *testing.T) {
+	dir := t.TempDir()
+	release, ok := fsx.Hold(dir)
+	if !ok {
+		t.Fatal("Hold() of a folder that nobody has = false")
+	}
+	if again, ok := fsx.Hold(dir); ok {
+		again()
+		t.Skip("this system has no locks")
+	}
+	release()
+	release, ok = fsx.Hold(dir)
+	release()
+	if !ok {
+		t.Error("Hold() of a folder that was released = false")
+	}
+}
+
 func TestFree(t *testing.T) {
 	if free, ok := fsx.Free(t.TempDir()); ok && free <= 0 {
 		t.Errorf("Free() = %d", free)

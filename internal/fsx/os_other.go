@@ -2,10 +2,13 @@
 
 package fsx
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // lock has no lock to take here, so nothing is ever swept.
-func lock(string) (unlock func(), ok bool) { return func() {}, false }
+func lock(string) (unlock func(), err error) { return func() {}, errors.ErrUnsupported }
 
 // Hold has no lock to take here, and lets everybody in.
 func Hold(string) (release func(), ok bool) { return func() {}, true }

@@ -3,6 +3,7 @@
 package fsx
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -10,18 +11,21 @@ import (
 
 // lock takes the lock of a file or folder without waiting. The kernel drops it when the
 // process ends, in whatever way and whatever process-id namespace.
-func lock(path string) (unlock func(), ok bool) {
+func lock(path string) (unlock func(), err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return func() {}, false
+		return func() {}, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	return func() { _ = f.Close() }, err == nil
+	return func() { _ = f.Close() }, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
 
 // Hold keeps a folder for this process, or reports that another one has it. Release
-// gives it back, as the end of the process does.
-func Hold(dir string) (release func(), ok bool) { return lock(dir) }
+// gives it back, as the end of the process does. A file system without locks, as some
+// that a network shares, lets everybody in.
+func Hold(dir string) (release func(), ok bool) {
+	release, err := lock(dir)
+	return release, !errors.Is(err, unix.EWOULDBLOCK)
+}
 
 func syncDirHandle(d *os.File) error { return d.Sync() }
 
@@ -34,14 +38,4 @@ func DropPages(mapping []byte, begin, end int) {
 		return
 	}
 	_ = unix.Madvise(mapping[begin:end], unix.MADV_DONTNEED) // advice: refusing it is no failure
-}
-
-// Free is how many bytes the disk of a folder has for this user; ok is false where the
-// system does not say.
-func Free(dir string) (bytes int64, ok bool) {
-	var s unix.Statfs_t
-	if unix.Statfs(dir, &s) != nil {
-		return 0, false
-	}
-	return int64(s.Bavail) * int64(s.Bsize), true //nolint:unconvert // other systems have other types
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/edsrzf/mmap-go"
@@ -63,7 +64,11 @@ func openFile(path string) (f *File, err error) {
 		return nil, fmt.Errorf("map: %w", err)
 	}
 	f = &File{path: path, file: file, size: len(mapping), mapping: mapping}
-	if f.entries, f.metadata, err = parseHeader(mapping); err != nil {
+	err = guarded(func() (err error) {
+		f.entries, f.metadata, err = parseHeader(mapping)
+		return err
+	})
+	if err != nil {
 		return nil, errors.Join(err, mapping.Unmap())
 	}
 	for name, e := range f.entries {
@@ -105,6 +110,17 @@ func (f *File) Tensor(name string) (Tensor, error) {
 		return Tensor{}, fmt.Errorf("read %s: tensor %s: file is closed", f.path, name)
 	}
 	return Tensor{Info: e.info.clone(), Data: f.mapping[e.begin:e.end:e.end], file: f}, nil
+}
+
+// holds reports whether a view of the file is as it was given out.
+func (f *File) holds(t Tensor) bool {
+	e, ok := f.entries[t.Name]
+	if !ok || t.DType != e.info.DType || !slices.Equal(t.Shape, e.info.Shape) || len(t.Data) != e.end-e.begin {
+		return false
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.mapping == nil || len(t.Data) == 0 || &t.Data[0] == &f.mapping[e.begin]
 }
 
 // copyTo writes the bytes of a tensor of a file.

@@ -2,7 +2,6 @@ package checkpoints
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
@@ -30,19 +29,16 @@ func (t Tensor) CheckFinite() error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	if t.file != nil && t.file.knownFinite(t.Name) {
+	file := t.origin()
+	if file != nil && file.knownFinite(t.Name) {
 		return nil
 	}
-	err := guarded(func() error { return t.checkPart(t.Data, 0) })
-	if errors.Is(err, errFault) {
-		return fmt.Errorf("read %s: tensor %s: %w", t.File, t.Name, err)
-	}
-	if err != nil {
+	if err := t.look(func() error { return t.checkPart(t.Data, 0) }); err != nil {
 		return err
 	}
 	t.release()
-	if t.file != nil {
-		t.file.noteFinite(t.Name)
+	if file != nil {
+		file.noteFinite(t.Name)
 	}
 	return nil
 }

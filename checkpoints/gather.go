@@ -25,6 +25,9 @@ func (f *Folder) Gather(name string, shape []int, runs []Run) (Tensor, error) {
 		if !slices.Equal(from.Shape, r.Shape) {
 			return Tensor{}, fmt.Errorf("tensor %s: shape %v, want %v", r.Tensor, from.Shape, r.Shape)
 		}
+		if err := r.check(); err != nil {
+			return Tensor{}, err
+		}
 		if i == 0 {
 			t.DType, t.File = from.DType, from.File
 			t.Data = make([]byte, 0, t.Bytes())
@@ -32,10 +35,28 @@ func (f *Folder) Gather(name string, shape []int, runs []Run) (Tensor, error) {
 		if from.DType != t.DType {
 			return Tensor{}, fmt.Errorf("tensor %s: dtype %s, want %s as %s has, for both are part of %s", r.Tensor, from.DType, t.DType, runs[0].Tensor, name)
 		}
-		t.Data = r.appendTo(t.Data, from)
+		err = from.look(func() error {
+			t.Data = r.appendTo(t.Data, from)
+			return nil
+		})
+		if err != nil {
+			return Tensor{}, err
+		}
 		from.release()
 	}
 	return t, t.check()
+}
+
+// check refuses rows that no tensor of the shape has.
+func (r Run) check() error {
+	dims, axis := 1, 0
+	if r.Transposed {
+		dims, axis = 2, 1
+	}
+	if len(r.Shape) < dims || r.Row < 0 || r.Rows < 0 || r.Rows > r.Shape[axis]-r.Row {
+		return fmt.Errorf("tensor %s: shape %v has no %d rows from row %d on", r.Tensor, r.Shape, r.Rows, r.Row)
+	}
+	return nil
 }
 
 // appendTo appends the bytes of the run's rows.

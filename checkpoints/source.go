@@ -75,11 +75,12 @@ func checkRange(data []float32, narrow []byte, as DType) error {
 	return nil
 }
 
-// Source makes a source that copies the tensor byte for byte, without holding it in
-// memory. The name may be changed; the folder must stay open until it is written.
+// Source makes a source that copies the tensor byte for byte, from file to file where it
+// is as [File.Tensor] gave it. The source's name may be changed; the folder must stay open
+// until it is written.
 func (t Tensor) Source() Source {
 	s := Source{Name: t.Name, DType: t.DType, Shape: slices.Clone(t.Shape)}
-	if t.file != nil {
+	if t.origin() != nil {
 		s.view = t
 	} else {
 		s.Data = func() ([]byte, error) { return t.Data, nil }

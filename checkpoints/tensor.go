@@ -2,6 +2,7 @@ package checkpoints
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -30,6 +31,24 @@ func (t Tensor) release() {
 	}
 }
 
+// origin is the file that the tensor is a view of, nil for bytes of the caller's own: also
+// where a view has been given another name, other bytes or another shape.
+func (t Tensor) origin() *File {
+	if t.file != nil && t.file.holds(t) {
+		return t.file
+	}
+	return nil
+}
+
+// look calls read, which reads the tensor's bytes. That its file cannot be read is an error.
+func (t Tensor) look(read func() error) error {
+	err := guarded(read)
+	if errors.Is(err, errFault) {
+		return fmt.Errorf("read %s: tensor %s: %w", t.File, t.Name, err)
+	}
+	return err
+}
+
 // check guards the readers below against tensors that were put together by hand.
 func (t Tensor) check() error {
 	if int64(len(t.Data)) != t.Bytes() {
@@ -49,12 +68,12 @@ func (t Tensor) Float32() ([]float32, error) {
 		return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16 or BF16", t.Name, t.DType)
 	}
 	out := make([]float32, t.Elements())
-	err := guarded(func() error {
+	err := t.look(func() error {
 		widen(out, t.Data)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: tensor %s: %w", t.File, t.Name, err)
+		return nil, err
 	}
 	t.release()
 	return out, nil
@@ -87,11 +106,17 @@ func (t Tensor) Int64() ([]int64, error) {
 	}
 	size := t.DType.Size()
 	out := make([]int64, t.Elements())
-	for i := range out {
-		out[i] = read(t.Data[size*i:])
-		if t.DType == U64 && out[i] < 0 {
-			return nil, fmt.Errorf("tensor %s: element %d is %d, want at most %d", t.Name, i, uint64(out[i]), int64(math.MaxInt64))
+	err := t.look(func() error {
+		for i := range out {
+			out[i] = read(t.Data[size*i:])
+			if t.DType == U64 && out[i] < 0 {
+				return fmt.Errorf("tensor %s: element %d is %d, want at most %d", t.Name, i, uint64(out[i]), int64(math.MaxInt64))
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	t.release()
 	return out, nil

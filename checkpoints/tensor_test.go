@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-1411d8c0/linearize/checkpoints"
+	"github.com/seed-1411d8c0/linearize/internal/testmodel"
 )
 
 func TestFromFloat32(t *testing.T) {
@@ -72,6 +73,71 @@ func view(dtype checkpoints.DType, data []byte, shape ...int) checkpoints.Tensor
 	var t checkpoints.Tensor
 	t.Name, t.DType, t.Shape, t.Data = "x", dtype, shape, data
 	return t
+}
+
+// A view that was given another name or other bytes is written as it is then.
+func TestSourceOfChangedView(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.safetensors")
+	if err := checkpoints.WriteFile(path, []checkpoints.Source{checkpoints.FromFloat32("w", []int{2}, []float32{1, 2}, checkpoints.F32)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := checkpoints.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	was, err := f.Tensor("w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed, changed := was, was
+	renamed.Name = "v"
+	changed.Name, changed.Shape, changed.Data = "u", []int{1}, []byte{0, 0, 0x40, 0x40}
+	to := filepath.Join(dir, "y.safetensors")
+	if err := checkpoints.WriteFile(to, []checkpoints.Source{was.Source(), renamed.Source(), changed.Source()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	again, err := checkpoints.OpenFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	for name, want := range map[string][]float32{"w": {1, 2}, "v": {1, 2}, "u": {3}} {
+		tensor, err := again.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tensor.Float32(); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+		}
+	}
+	if err := was.CheckFinite(); err != nil { // which is remembered of the tensor, and not of what it became
+		t.Fatal(err)
+	}
+	was.Data = []byte{0, 0, 0x80, 0x7f, 0, 0, 0, 0}
+	if err := was.CheckFinite(); err == nil {
+		t.Error("CheckFinite() has not looked at the bytes that took the tensor's place")
+	}
+}
+
+func TestGatherRefuses(t *testing.T) {
+	folder := open(t, testmodel.Llama(t, testmodel.Options{Seed: 1}))
+	const name = "model.norm.weight"
+	info, _ := folder.Info(name)
+	n := info.Shape[0]
+	for what, run := range map[string]checkpoints.Run{
+		"before the first": {Row: -1, Rows: 1},
+		"behind the last":  {Row: n, Rows: 1},
+		"too many":         {Rows: math.MaxInt, Row: 1},
+		"a negative many":  {Rows: -1},
+		"no columns":       {Rows: n, Transposed: true},
+	} {
+		run.Tensor, run.Shape = name, info.Shape
+		if _, err := folder.Gather("part", info.Shape, []checkpoints.Run{run}); err == nil || !strings.Contains(err.Error(), "has no") {
+			t.Errorf("%s: Gather() = %v, want a refusal", what, err)
+		}
+	}
 }
 
 func TestInt64(t *testing.T) {

@@ -150,6 +150,15 @@ func TestTornFile(t *testing.T) {
 	if err := tensor.CheckFinite(); err == nil || !strings.Contains(err.Error(), "tensor b: a weight file cannot be read any more") {
 		t.Errorf("CheckFinite() = %v, want an error", err)
 	}
+	other := tensor
+	other.Data = make([]byte, len(tensor.Data))
+	if _, err := tensor.Equal(other); err == nil || !strings.Contains(err.Error(), "tensors b and b: a weight file cannot be read any more") {
+		t.Errorf("Equal() = %v, want an error", err)
+	}
+	run := checkpoints.Run{Tensor: "b", Shape: tensor.Shape, Rows: tensor.Shape[0]}
+	if _, err := folder.Gather("part", tensor.Shape, []checkpoints.Run{run}); err == nil || !strings.Contains(err.Error(), "tensor b: a weight file cannot be read any more") {
+		t.Errorf("Gather() = %v, want an error", err)
+	}
 	out := copyOf(t, folder)
 	if err := checkpoints.Write(filepath.Join(t.TempDir(), "out"), out); err == nil || !strings.Contains(err.Error(), "tensor b: read ") {
 		t.Errorf("copied: %v, want an error", err)

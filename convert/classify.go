@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,7 +145,11 @@ func (v *inventory) checkTied() error {
 	if err != nil {
 		return err
 	}
-	if head.DType != embedding.DType || !bytes.Equal(head.Data, embedding.Data) {
+	same, err := head.Equal(embedding)
+	if err != nil {
+		return err
+	}
+	if !same {
 		v.problem("tensor %s differs from %s, but config.json says tie_word_embeddings", head.Name, embedding.Name)
 		return nil
 	}

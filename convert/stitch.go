@@ -106,7 +106,11 @@ func (s *Stitch) compare(base, part *checkpoints.Folder, i int, layerOf map[stri
 		if was.DType != is.DType || !slices.Equal(was.Shape, is.Shape) {
 			return refuse("tensor %s is %s%v, want %s%v", name, is.DType, is.Shape, was.DType, was.Shape)
 		}
-		if was.Equal(is) {
+		same, err := was.Equal(is)
+		if err != nil {
+			return err
+		}
+		if same {
 			continue
 		}
 		layer, ok := layerOf[name]
@@ -130,16 +134,13 @@ func (s *Stitch) compare(base, part *checkpoints.Folder, i int, layerOf map[stri
 	return nil
 }
 
-// Write makes the folder, whole or not at all. Tensors go from file to file.
+// Write makes the folder, whole or not at all. Tensors go from file to file. Progress,
+// which may be nil, is called before each tensor and at the end with the bytes written.
 func (s *Stitch) Write(ctx context.Context, progress func(done, total int64)) error {
-	var dirs []string
-	for _, p := range s.Parts {
-		dirs = append(dirs, p.Dir)
-	}
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	return s.open(dirs, func(base *checkpoints.Folder, parts []*checkpoints.Folder) error {
+	return s.open(s.dirs(), func(base *checkpoints.Folder, parts []*checkpoints.Folder) error {
 		out := checkpoints.Output{
 			Config: base.Config(), Files: map[string][]byte{}, MaxShardSize: s.Options.MaxShardSize, Overwrite: s.Options.Overwrite,
 		}

@@ -181,7 +181,7 @@ func (w *layerwise) run(ctx context.Context, layer int) error {
 
 // file is where a layer's state is kept.
 func (w *layerwise) file(layer int) layerFile {
-	f := layerFile{path: filepath.Join(w.plan.Dir, layersName, w.stage.label(), fmt.Sprintf("layer-%04d.safetensors", layer)), key: w.key, from: w.from}
+	f := layerFile{path: filepath.Join(w.plan.Dir, layersName, w.stage.label(), fmt.Sprintf("layer-%04d%s", layer, layerExt)), key: w.key, from: w.from}
 	for _, x := range w.plan.trained(w.stage, layer) {
 		f.full = append(f.full, x.full)
 		f.own = append(f.own, x.Name)

@@ -21,6 +21,7 @@ import (
 const (
 	cacheName  = "cache"
 	layersName = "layers"
+	layerExt   = ".safetensors"
 )
 
 // curve is what the steps of a layer measured, one value per step.

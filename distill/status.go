@@ -39,15 +39,18 @@ type Status struct {
 	StagesDone int    `json:"stages_done"`
 	Step       int    `json:"step"`
 	Steps      int    `json:"steps"`
-	Layers     int    `json:"layers,omitempty"` // that are done, of a stage that trains them one by one
+	Layers     int    `json:"layers,omitempty"`    // that are done, of a stage that trains them one by one
+	LayersOf   int    `json:"layers_of,omitempty"` // that such a stage has; 0 of others
 
-	Loss         float64   `json:"loss,omitempty"` // of the last step
-	TokensPerSec float64   `json:"tokens_per_second,omitempty"`
-	Updated      time.Time `json:"updated,omitzero"` // when the last event was
+	Loss         float64            `json:"loss,omitempty"`  // of the last step
+	Parts        map[string]float64 `json:"parts,omitempty"` // or of the last layer's last step, which has no sum of all layers
+	TokensPerSec float64            `json:"tokens_per_second,omitempty"`
+	Updated      time.Time          `json:"updated,omitzero"` // when the last event was
 
 	Student *Event `json:"student,omitempty"` // the last evaluation
 	Teacher *Event `json:"teacher,omitempty"`
-	Save    *Event `json:"save,omitempty"` // the last one that a run would go on from
+	Save    *Event `json:"save,omitempty"`       // the last one that a run would go on from
+	Layer   *Event `json:"layer_save,omitempty"` // and a newer file of a layer, which it would use
 
 	// How long the stage and the run still take; the run as if all stages were as fast as
 	// this one. 0 where nothing is known or nothing runs.
@@ -158,6 +161,32 @@ func (st *Status) place(plan *Plan, at place, last Event) {
 	}
 	if st.Stage == "" {
 		st.Stage = last.Stage // before the first
+	}
+	if i := plan.next(at.Stage); i < len(plan.Stages) && len(plan.Stages[i].Aligned) > 0 {
+		st.layerwise(plan.Stages[i])
+	}
+}
+
+// layerwise is what is known of a stage in progress that trains its layers one by one: the
+// steps are told when all are done, a layer in training is not, and its file is what the
+// run goes on from.
+func (st *Status) layerwise(s Stage) {
+	if st.Stage != s.label() { // no layer is done yet
+		st.Stage, st.Step, st.Steps, st.Layers = s.label(), 0, s.Steps, 0
+		st.Loss, st.TokensPerSec, st.StageLeft, st.RunLeft = 0, 0, 0, 0
+	}
+	st.LayersOf = len(s.Aligned)
+	dir := filepath.Join(layersName, s.label())
+	files, err := os.ReadDir(filepath.Join(st.Run, dir))
+	if err != nil {
+		return // there are none yet
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil || filepath.Ext(f.Name()) != layerExt || st.Layer != nil && info.ModTime().Before(st.Layer.Time) {
+			continue
+		}
+		st.Layer = &Event{Event: "layer", Stage: s.label(), Time: info.ModTime(), Path: filepath.ToSlash(filepath.Join(dir, f.Name()))}
 	}
 }
 

@@ -62,11 +62,11 @@ func (st *Status) scan(known int64) (scanned, error) {
 	if err != nil {
 		return found, err
 	}
-	st.Loss = e.Loss
-	if found.event.Event != "layer" {
-		st.TokensPerSec = e.TokensPerSec
+	newest := !found.event.Time.After(e.Time)
+	if newest || found.event.Event != "layer" {
+		st.Loss, st.TokensPerSec = e.Loss, e.TokensPerSec
 	}
-	if !found.event.Time.After(e.Time) {
+	if newest {
 		found.event, st.Updated = e, e.Time
 	}
 	return found, nil
@@ -97,13 +97,13 @@ func parseEvent(path string, number int, line []byte) (e Event, err error) {
 func (st *Status) note(e Event, known bool) {
 	switch {
 	case e.Event == "save":
-		st.Layers = 0
+		st.Layers, st.Parts = 0, nil
 		if known {
 			st.Save = &e
 		}
 	case e.Event == "layer":
 		st.Layers++
-		st.TokensPerSec = e.TokensPerSec
+		st.Parts, st.TokensPerSec = e.Parts, e.TokensPerSec
 	case e.Event == "eval" && e.Model == "teacher":
 		st.Teacher = &e
 	case e.Event == "eval":

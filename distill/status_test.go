@@ -72,17 +72,57 @@ func TestStatusRunning(t *testing.T) {
 	}
 }
 
-// A stage that goes layer by layer has steps only once all layers are done.
+// A stage that goes layer by layer has steps only once all layers are done; until then there
+// are the parts of the last one, and the newest file is what a run goes on from.
 func TestStatusLayers(t *testing.T) {
-	dir := runFolder(t,
-		line(t, Event{Event: "layer", Stage: "1-a", Step: 10, TokensPerSec: 50}),
-		line(t, Event{Event: "layer", Stage: "1-a", Step: 10, TokensPerSec: 60}), "")
-	got, err := ReadStatus(dir)
-	if err != nil {
-		t.Fatal(err)
+	at := func(s int) time.Time { return time.Date(2026, 11, 23, 12, 0, s, 0, time.UTC) }
+	lines := []string{
+		line(t, Event{Event: "step", Stage: "1-a", Step: 10, Time: at(1), Loss: 3}),
+		line(t, Event{Event: "layer", Stage: "2-b", Step: 20, Time: at(2), Parts: map[string]float64{"mse_0": 2}, TokensPerSec: 50}),
+		line(t, Event{Event: "layer", Stage: "2-b", Step: 20, Time: at(3), Parts: map[string]float64{"mse_2": 1}, TokensPerSec: 60}), "",
 	}
-	if got.State != Stopped || got.Layers != 2 || got.Step != 0 || got.Steps != 10 || got.TokensPerSec != 60 {
-		t.Errorf("status is %+v", got)
+	plan := &Plan{Stages: []Stage{{}, {}}}
+	plan.Stages[0].Name, plan.Stages[0].Dir, plan.Stages[0].Steps = "a", "stages/1-a", 10
+	plan.Stages[1] = Stage{Aligned: []int{0, 2, 3}, Dir: "stages/2-b"}
+	plan.Stages[1].Name, plan.Stages[1].Steps = "b", 20
+	read := func(lines []string) *Status {
+		dir := runFolder(t, lines...)
+		layers := filepath.Join(dir, layersName, "2-b")
+		if err := os.MkdirAll(layers, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range []string{"layer-0000.safetensors", "layer-0002.safetensors", "layer-0003.safetensors.tmp"} {
+			path := filepath.Join(layers, name)
+			if err := os.WriteFile(path, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(path, at(i), at(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		st := &Status{Run: dir, State: Stopped}
+		last, err := st.scan(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st.place(plan, place{Stage: 1}, last.event)
+		if st.Layer == nil || st.Layer.Path != "layers/2-b/layer-0002.safetensors" || !st.Layer.Time.Equal(at(1)) {
+			t.Errorf("the layer's file is %+v", st.Layer)
+		}
+		st.Run, st.Layer, st.Updated = "", nil, time.Time{}
+		return st
+	}
+	want := &Status{State: Stopped, Stage: "2-b", StagesDone: 1, Steps: 20, Layers: 2, LayersOf: 3, Parts: map[string]float64{"mse_2": 1}, TokensPerSec: 60}
+	if diff := cmp.Diff(want, read(lines)); diff != "" {
+		t.Errorf("two layers are done (-want +got):\n%s", diff)
+	}
+	want = &Status{State: Stopped, Stage: "2-b", StagesDone: 1, Steps: 20, LayersOf: 3}
+	if diff := cmp.Diff(want, read(lines[:1])); diff != "" {
+		t.Errorf("none is done (-want +got):\n%s", diff)
+	}
+	lines[3] = line(t, Event{Event: "step", Stage: "2-b", Step: 20, Time: at(4), Loss: 7, TokensPerSec: 9})
+	if got := read(append(lines, "")); got.Loss != 7 || got.Step != 20 || got.TokensPerSec != 9 {
+		t.Errorf("with all layers done it is %+v", got)
 	}
 }
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,15 +116,13 @@ func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 	}
 	if st.Steps > 0 {
 		at := fmt.Sprintf("step %d of %d", st.Step, st.Steps)
-		if st.Layers > 0 {
-			at = fmt.Sprintf("%d layers done, each %d steps", st.Layers, st.Steps)
+		if st.LayersOf > 0 {
+			at = fmt.Sprintf("%d of %d layers done, each %d steps", st.Layers, st.LayersOf, st.Steps)
 		}
 		line("stage", "%s, %s; %d of %d stages are done", st.Stage, at, st.StagesDone, st.Stages)
-		loss := fmt.Sprintf("%.4f in training", st.Loss)
-		if st.TokensPerSec > 0 {
-			loss += fmt.Sprintf(", at %.0f tokens/s", st.TokensPerSec)
+		if loss := lossText(st); loss != "" {
+			line("loss", "%s", loss)
 		}
-		line("loss", "%s", loss)
 	} else if st.Problem == "" {
 		line("stage", "none has begun, of %d", st.Stages)
 	}
@@ -134,7 +135,7 @@ func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 	if st.RunLeft > 0 {
 		line("left", "%s of the stage, %s of the run at this speed", seconds(st.StageLeft), seconds(st.RunLeft))
 	}
-	if e := st.Save; e != nil {
+	if e := cmp.Or(st.Layer, st.Save); e != nil {
 		line("save", "%s%s", e.Path, ago(e.Time, now, st.State))
 	} else {
 		line("save", "none yet")
@@ -142,6 +143,26 @@ func writeStatus(w io.Writer, st *distill.Status, now time.Time) error {
 	line("on disk", "%s", bytesize.Format(st.Bytes))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// lossText is the loss of the last step, or the parts of the layer that was done last; nothing
+// where there was neither.
+func lossText(st *distill.Status) string {
+	text := fmt.Sprintf("%.4f in training", st.Loss)
+	if st.LayersOf > 0 && st.Step == 0 {
+		if len(st.Parts) == 0 {
+			return ""
+		}
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(st.Parts)) {
+			parts = append(parts, fmt.Sprintf("%s %.4g", name, st.Parts[name]))
+		}
+		text = strings.Join(parts, ", ") + " in the last layer done"
+	}
+	if st.TokensPerSec > 0 {
+		text += fmt.Sprintf(", at %.0f tokens/s", st.TokensPerSec)
+	}
+	return text
 }
 
 // stateText is the state in words, with what to do next.
@@ -157,7 +178,7 @@ func stateText(st *distill.Status) string {
 		}
 		return text
 	case distill.Stopped:
-		if st.Save == nil {
+		if st.Save == nil && st.Layer == nil {
 			return "stopped before its first save; the same command begins again"
 		}
 		return "stopped; the same command goes on from the save"

@@ -69,6 +69,16 @@ func TestDropoutResumes(t *testing.T) {
 			}
 		}
 	}
+	// The final model's adapter comes after it, so that a kill can leave it out.
+	if err := os.RemoveAll(filepath.Join(final, "adapter")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run(t, plan(t, dir, distill.Options{Run: whole}), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(final, "adapter", "adapter_model.safetensors")); err != nil {
+		t.Errorf("the final model is left without its adapter: %v", err)
+	}
 	dry, _, err := run(t, plan(t, dir, distill.Options{Run: filepath.Join(dir, "dry")}, "stages[0].lora.dropout=0"), 0)
 	if err != nil {
 		t.Fatal(err)

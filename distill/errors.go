@@ -1,11 +1,14 @@
 package distill
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 )
 
 // ChangedError reports a run folder that belongs to another recipe.
@@ -47,7 +50,7 @@ func (e *WriteError) Hint() string {
 	do := "make the folder writable"
 	switch {
 	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
-		do = "free some room, or keep fewer saves with keep: {last: 1}"
+		do = cmp.Or(advice.Of(e.Err), "free some room, or keep fewer saves with keep: {last: 1}")
 	case errors.Is(e.Err, syscall.EFBIG):
 		do = "allow larger files (ulimit -f), or write to a file system that does"
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-1411d8c0/linearize/distill"
 	"github.com/seed-1411d8c0/linearize/internal/fsx"
+	"github.com/seed-1411d8c0/linearize/internal/hidden"
 )
 
 // A disk that is full while the state is written: the error says so, what was saved
@@ -81,6 +82,8 @@ func TestWriteErrorHint(t *testing.T) {
 		syscall.ENOSPC:   "free some room",
 		syscall.EFBIG:    "ulimit -f",
 		fs.ErrPermission: "make the folder writable",
+
+		&hidden.SpaceError{Dir: "cache", Err: syscall.ENOSPC}: "cache_dtype: bf16",
 	} {
 		if got := (&distill.WriteError{Run: "run", Err: err}).Hint(); !strings.Contains(got, want) {
 			t.Errorf("%v: hint %q, want %q", err, got, want)

@@ -113,6 +113,42 @@ func TestOverwriteKeeps(t *testing.T) {
 	}
 }
 
+// Starting over empties a run folder: also one behind a link, and one that a kill left
+// half empty.
+func TestStartOver(t *testing.T) {
+	dir := workshop(t, pair)
+	target, link := filepath.Join(dir, "elsewhere"), filepath.Join(dir, "run")
+	if err := os.Mkdir(target, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Skipf("this system makes no symbolic links: %v", err)
+	}
+	o := distill.Options{Run: link, Overwrite: true}
+	stale := filepath.Join(target, "stages", "9-stale")
+	for _, lost := range []string{"nothing", "state.safetensors", "metrics.jsonl"} {
+		if _, _, err := run(t, plan(t, dir, o), 0); err != nil {
+			t.Fatalf("before %s is lost: %v", lost, err)
+		}
+		if _, err := os.Stat(stale); err == nil {
+			t.Errorf("before %s is lost: what the run before had is left", lost)
+		}
+		if err := os.Mkdir(stale, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		_ = os.Remove(filepath.Join(target, lost))
+	}
+	if _, _, err := run(t, plan(t, dir, o), 0); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v, %v", info, err)
+	}
+	if _, err := os.Stat(filepath.Join(target, "final")); err != nil {
+		t.Error(err)
+	}
+}
+
 // Two processes would overwrite each other's saves.
 func TestOneAtATime(t *testing.T) {
 	dir := workshop(t, chain)

@@ -45,7 +45,7 @@ func (p *Plan) Run(ctx context.Context, env Env) (final string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if p.next(at.Stage) == len(p.Stages) && exists(final) {
+	if p.next(at.Stage) == len(p.Stages) && p.hasFinal() {
 		fmt.Fprintf(env.Out, "run %s is finished\n", p.Dir)
 		return final, nil
 	}
@@ -92,7 +92,7 @@ func (s *session) prepare() (place, error) {
 		if err := checkpoints.CheckOutput(p.Dir, true, p.inputs()...); err != nil {
 			return place{}, &refusal{err}
 		}
-		if err := os.RemoveAll(p.Dir); err != nil {
+		if err := startOver(p.Dir); err != nil {
 			return place{}, fmt.Errorf("start over: %w", err)
 		}
 	}
@@ -133,6 +133,35 @@ func (s *session) prepare() (place, error) {
 		return place{}, err
 	}
 	return at, p.checkBase(at)
+}
+
+// startOver empties a run folder, which stays what it is, a link for one, and locked. The
+// state goes first, for nothing is to go on from it, and what makes the folder a run's last:
+// a kill in between leaves one that can be started over.
+func startOver(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	names := []string{stateFile}
+	for _, e := range entries {
+		if name := e.Name(); name != recipeName && name != provenanceName {
+			names = append(names, name)
+		}
+	}
+	for _, name := range append(names, recipeName, provenanceName) {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasFinal reports whether the final model is there, with the adapter that belongs beside
+// it: that comes second.
+func (p *Plan) hasFinal() bool {
+	final := filepath.Join(p.Dir, finalName)
+	return exists(final) && (!p.last().savesAdapter() || exists(filepath.Join(final, adapterDir)))
 }
 
 // describe writes down what the run is and computes with, if it is new or has changed,

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -132,6 +133,9 @@ func openState(run string) (*checkpoints.File, place, error) {
 	for word := range strings.FieldsSeq(meta["lengths"]) {
 		n, err := strconv.Atoi(word)
 		at.Lengths, errs[4] = append(at.Lengths, n), cmp.Or(errs[4], err)
+	}
+	if slices.Min(append([]int{at.Stage, at.Step, at.Tail}, at.Lengths...)) < 0 || at.MetricsBytes < 0 {
+		errs[4] = cmp.Or(errs[4], errors.New("a number is negative"))
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, place{}, errors.Join(fmt.Errorf("%s: metadata: %w", path, err), file.Close())

@@ -29,19 +29,20 @@ var units = []struct {
 // whole number of units has no decimals: "5 GB".
 func Format(n int64) string {
 	if n < 0 {
-		return "-" + Format(-n)
+		return "-" + Format(-max(n, -math.MaxInt64)) // of the least number there is no opposite
 	}
 	for _, u := range units[4:] {
-		x := float64(n) / u.bytes
-		if x < 1 {
+		decimals := 0
+		switch x := float64(n) / u.bytes; {
+		case x < 0.9995: // from there on three digits are those of 1
 			continue
-		}
-		switch decimals := 2 - int(math.Log10(x)); {
-		case x == math.Trunc(x) || decimals <= 0:
-			return fmt.Sprintf("%.0f %s", x, u.name)
+		case x == math.Trunc(x) || x >= 99.95:
+		case x >= 9.995:
+			decimals = 1
 		default:
-			return fmt.Sprintf("%.*f %s", decimals, x, u.name)
+			decimals = 2
 		}
+		return fmt.Sprintf("%.*f %s", decimals, float64(n)/u.bytes, u.name)
 	}
 	return "0 B"
 }

@@ -1,6 +1,7 @@
 package bytesize_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/seed-1411d8c0/linearize/internal/bytesize"
@@ -27,6 +28,14 @@ func TestSizes(t *testing.T) {
 		}
 		if again := bytesize.Format(tt.bytes); again != tt.again {
 			t.Errorf("Format(%d) = %q, want %q", tt.bytes, again, tt.again)
+		}
+	}
+	for n, want := range map[int64]string{
+		-2_500: "-2.50 kB", math.MinInt64: "-9223372 TB",
+		9_994: "9.99 kB", 9_995: "10.0 kB", 99_949: "99.9 kB", 99_950: "100 kB", 999_499: "999 kB", 999_500: "1.00 MB", 999_999_999: "1.00 GB",
+	} {
+		if got := bytesize.Format(n); got != want {
+			t.Errorf("Format(%d) = %q, want %q", n, got, want)
 		}
 	}
 	for _, bad := range []string{"", "GB", "-1", "5 GB/s", "NaN", "Inf", "1e30", "9223372036854775807"} {

@@ -1,15 +1,17 @@
 // Package lora trains a linear layer through a low-rank correction, and reads, writes
 // and merges such corrections as PEFT keeps them:
 //
-//		y = x·Wᵀ + s · (drop(x)·Aᵀ)·Bᵀ,   A [R, in], B [out, R],   s = Alpha/R or Alpha/√R
+//	y = x·Wᵀ + s · (drop(x)·Aᵀ)·Bᵀ,   A [R, in], B [out, R],   s = Alpha/R or Alpha/√R
 //
-//	  - [Config.Match] finds the modules of a model that a configuration names,
-//	    [Module.Init] gives a new correction that changes nothing, and [Module.Merge] adds
-//	    a trained one into the weight, so that what is saved is an ordinary checkpoint.
-//	  - [Write] makes a PEFT folder of trained corrections; [Open] reads one of anybody's,
-//	    and [Adapter.Bind] finds its modules in a model folder.
-//	  - [NewMerge] plans a model folder with an adapter in its weights, and [Merge.Write]
-//	    writes it, a tensor at a time.
+// What to call:
+//
+//   - [Config.Match] finds the modules of a model that a configuration names,
+//     [Module.Init] gives a new correction that changes nothing, and [Module.Merge] adds
+//     a trained one into the weight, so that what is saved is an ordinary checkpoint.
+//   - [Write] makes a PEFT folder of trained corrections; [Open] reads one of anybody's,
+//     and [Adapter.Bind] finds its modules in a model folder.
+//   - [NewMerge] plans a model folder with an adapter in its weights, and [Merge.Write]
+//     writes it, a tensor at a time.
 //
 // # Limits
 //

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-1411d8c0/linearize/internal/advice"
 	"github.com/seed-1411d8c0/linearize/internal/demo"
 	"github.com/seed-1411d8c0/linearize/internal/engine"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
@@ -45,7 +47,7 @@ func (r *doctorReport) measure(cmd *cobra.Command, limit time.Duration) error {
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "linearize: measuring engine %s\n", e.Name)
 		if err := e.measure(cmd.Context(), dir, limit); err != nil {
-			e.Usable, e.Problem = false, err.Error()
+			e.Usable, e.Problem, e.Hint = false, err.Error(), advice.Of(err)
 		}
 	}
 	return cmd.Context().Err()
@@ -69,7 +71,7 @@ func (e *engineReport) measure(ctx context.Context, dir string, limit time.Durat
 
 // trainingSpeed is how many tokens per second the engine trains all tensors of the
 // model on, by cross-entropy: the fastest step that follows the first, which compiles.
-func (m *loadedModel) trainingSpeed(ctx context.Context, limit time.Duration) (float64, error) {
+func (m *loadedModel) trainingSpeed(ctx context.Context, limit time.Duration) (tokens float64, err error) {
 	setup := train.Setup{
 		Backend: m.backend, Store: m.store, Student: m.net, Params: m.net.Weights.(*nn.Params),
 		Objective: train.Objective{CE: 1}, Optimizer: train.AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, ClipNorm: 1},
@@ -81,6 +83,7 @@ func (m *loadedModel) trainingSpeed(ctx context.Context, limit time.Duration) (f
 	if err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, t.Close()) }()
 	ids := make([]int32, stepBatch*stepTokens)
 	for i := range ids {
 		ids[i] = int32(i * 7919 % m.net.Model.Vocab)
@@ -100,5 +103,5 @@ func (m *loadedModel) trainingSpeed(ctx context.Context, limit time.Duration) (f
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	return float64(len(ids)) / best.Seconds(), t.Close()
+	return float64(len(ids)) / best.Seconds(), nil
 }

@@ -23,8 +23,9 @@ func holdHeap(planned int64, notice func(line string)) (release func()) {
 		return func() {}
 	}
 	debug.SetMemoryLimit(planned)
-	done := make(chan struct{})
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		limit, over := planned, 0
@@ -51,6 +52,7 @@ func holdHeap(planned int64, notice func(line string)) (release func()) {
 	}()
 	return func() {
 		close(done)
+		<-ended // it sets the limit, too
 		debug.SetMemoryLimit(was)
 	}
 }

@@ -42,7 +42,7 @@ func Open(path string, size int64) (*Log, error) {
 		err = file.Truncate(size)
 	}
 	if err == nil {
-		_, err = file.Seek(size, 0)
+		_, err = file.Seek(size, io.SeekStart)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open metrics: %w", err), file.Close())

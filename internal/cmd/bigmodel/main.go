@@ -59,6 +59,9 @@ func run(args []string, stdout io.Writer) error {
 	}
 	switch *only {
 	case "":
+		if t.rounds < 1 {
+			return fmt.Errorf("rounds is %d, want 1 or more", t.rounds)
+		}
 	case "make":
 		return size.write(*dir)
 	default:

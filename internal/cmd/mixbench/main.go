@@ -6,11 +6,11 @@
 //	go run ./internal/cmd/mixbench -whole                        # forward as one graph
 //	go run ./internal/cmd/mixbench -torch .cache/torch/bin/python # kernels against PyTorch
 //
-// Forward, long sequences are read as the product reads them, in segments with carried
-// states; forward and backward is one graph. Each number comes from a process of its own, so that its peak of resident
-// memory is its own. The first call, which compiles, is left out; a number is the
-// median of the calls in about a second, with the spread between the quartiles; beside
-// it is the processor time.
+// In the forward pass long sequences are read as the product reads them, in segments with
+// carried states; forward and backward together are one graph. Each number comes from a
+// process of its own, so that its peak of resident memory is its own. The first call, which
+// compiles, is left out; a number is the median of the calls in about a second, with the
+// spread between the quartiles; beside it is the processor time.
 package main
 
 import (
@@ -57,6 +57,9 @@ func run(args []string, stdout io.Writer) error {
 	}
 	if *one != "" {
 		return measure(*one, stdout)
+	}
+	if *rounds < 1 {
+		return fmt.Errorf("rounds is %d, want 1 or more", *rounds)
 	}
 	if *torch != "" {
 		return compare(stdout, *torch, strings.Split(*engines, ","), *rounds)

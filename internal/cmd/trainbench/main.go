@@ -53,6 +53,9 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	if *one != "" {
 		return serve(*one, stdin, stdout)
 	}
+	if *rounds < 1 {
+		return fmt.Errorf("rounds is %d, want 1 or more", *rounds)
+	}
 	var contestants []string
 	if *python != "" {
 		for kind := range strings.SplitSeq(*kinds, ",") {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -31,8 +32,9 @@ var guardHeap = sync.OnceFunc(func() {
 	if !roomy() {
 		return
 	}
-	block := make([]byte, guardSize)
-	runtime.KeepAlive(block) // dead from here on, and free after the collection
+	var block strings.Builder
+	block.Grow(guardSize)     // make would write zeros to all of it where it begins with pages that were used
+	runtime.KeepAlive(&block) // dead from here on, and free after the collection
 	runtime.GC()
 })
 

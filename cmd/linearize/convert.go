@@ -20,19 +20,19 @@ func newConvertCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "convert MODEL --mixer MIXER -o DIR",
 		Short: "Make a student folder: new mixers in place of softmax attention, seeded from the teacher",
-		Long: `Make a student folder out of a model folder. Layers that --keep does not name get
-the mixer; everything else is copied bit for bit. What is new is seeded, not
-trained: that is what distill is for.
+		Long: `Make a student folder out of a model folder. Every layer that --keep does not name
+gets the mixer; everything else is copied bit for bit. New tensors are seeded, not
+trained: training is what distill is for.
 
 --keep is none, all, every:N (layers 0, N, 2N, ...), first:N, last:N,
-layers:0,4,8, or @FILE that holds one of these or a list of layers.
+layers:0,4,8, or @FILE, a file that holds one of these or a list of layers.
 
---layer-mixer LAYERS=MIXER gives some of the other layers another mixer than
---mixer; LAYERS are numbers and ranges, as 1,3-5. Each mixer is seeded by its own
-default method; --seeding names one for all of them.
+--layer-mixer LAYERS=MIXER gives some of the converted layers another mixer than
+--mixer; LAYERS are numbers and ranges, such as 1,3-5. Each mixer is seeded by its
+own default method, unless --seeding names one for all of them.
 
-The folder is whole or absent, also after a kill. As cp, convert does not wait until
-the disk has it: before the power goes, say sync.`,
+The folder appears whole or not at all, even if convert is killed. Like cp, convert
+does not wait for the disk: run sync before you cut the power.`,
 		Example: `  linearize convert llama --mixer mamba2 --keep every:4 -o student
   linearize convert llama --mixer mamba2 --layer-mixer 1,3-5=hedgehog,window=64 -o student
   linearize convert llama --mixer hedgehog,window=64 -o student --dry-run`,
@@ -40,8 +40,8 @@ the disk has it: before the power goes, say sync.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.options.Mixer, "mixer", "", "what the converted layers get, as mamba2 or hedgehog,window=64; linearize mixers lists them")
-	f.StringArrayVar(&c.layerMixers, "layer-mixer", nil, "what some of them get instead, as 1,3-5=hedgehog,window=64; may be given again")
+	f.StringVar(&c.options.Mixer, "mixer", "", "mixer of the converted layers, such as mamba2 or hedgehog,window=64; linearize mixers lists them")
+	f.StringArrayVar(&c.layerMixers, "layer-mixer", nil, "another mixer for some of them, such as 1,3-5=hedgehog,window=64; may be repeated")
 	f.StringVar(&c.options.Keep, "keep", "none", "which layers stay as they are")
 	f.StringVarP(&c.output, "output", "o", "", "folder to write")
 	f.StringVar(&c.options.Seeding, "seeding", "", "how new tensors are seeded (default: the mixer's own method)")

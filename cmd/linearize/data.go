@@ -40,7 +40,7 @@ have text; prompt and completion, of which the completion counts; or messages, e
 with role and content, of which the assistant's turns count.
 
 Tokens stand between bars, each document on a line of its own. Where not every token
-counts, those that do are in brackets. The first token of a window is only read.`,
+counts, those that do are in brackets. The first token of a window is never predicted.`,
 		Example: `  linearize data preview stories.yaml
   linearize data preview models/chat talks.jsonl --seq 512 --windows 1
   linearize data preview models/stories heldout.txt --separator '<|endoftext|>' --json`,

@@ -31,14 +31,15 @@ func newDemoCmd() *cobra.Command {
 		Short: "Turn a small trained Transformer into linear models, start to end",
 		Long: `Turn a small trained Transformer into two students, a linear one and a hybrid
 that keeps softmax in a quarter of its layers, and show what each stage does to
-their loss and what they write. It takes under 3 minutes on 2 cores and no network.
+their loss and what they write. It takes under 3 minutes on 2 cores and needs no
+network.
 
 The teacher is part of the program: a Llama trained on the Go standard library. The
-text is that library too, as this machine has it; the losses are of files that the
-teacher never saw. --text takes another text, for machines without Go.
+text is that library too, as this machine has it; losses are measured on files that
+the teacher never saw. --text takes another text, for machines without Go.
 
 The folder keeps everything: the teacher, the text, the recipe (recipes cat demo),
-and a run folder for each student. The same command goes on where it was stopped.`,
+and a run folder for each student. The same command continues where it stopped.`,
 		Example: `  linearize demo
   linearize demo -o longer --set stages[2].steps=1000
   linearize generate linearize-demo/linear/final --prompt 'func (b *Buffer) '`,

@@ -19,7 +19,7 @@ func newDistillCmd() *cobra.Command {
 		Long: `Convert a teacher and train the student, stage by stage, as a recipe says.
 
 The run folder keeps everything: a complete model folder for each save,
-metrics.jsonl, and the state from which the same command goes on after a
+metrics.jsonl, and the state from which the same command continues after a
 Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 		Args: takes(1, 1),
 		Example: `  linearize distill stories.yaml
@@ -30,8 +30,8 @@ Ctrl-C or a crash. The last line on stdout is the folder of the final model.`,
 	f := cmd.Flags()
 	f.StringVarP(&c.options.Run, "output", "o", "", "run folder (default: the recipe's output_dir)")
 	setFlag(cmd, &c.sets)
-	f.StringVar(&c.layers, "layers", "", "align these layers alone, as 3-7 or 1,4; for stages of execution: layerwise")
-	f.BoolVar(&c.options.Resume, "resume", false, "fail when there is no save to go on from")
+	f.StringVar(&c.layers, "layers", "", "align only these layers, such as 3-7 or 1,4; every stage must have execution: layerwise")
+	f.BoolVar(&c.options.Resume, "resume", false, "fail if there is no save to continue from")
 	f.BoolVar(&c.options.Overwrite, "overwrite", false, "start over in a run folder that holds a run")
 	f.BoolVar(&c.dryRun, "dry-run", false, "print what would be done and do nothing")
 	f.BoolVar(&c.asJSON, "json", false, "with --dry-run: print the plan as one JSON object")

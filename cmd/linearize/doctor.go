@@ -25,13 +25,13 @@ func newDoctorCmd() *cobra.Command {
 		Use:   "doctor",
 		Short: "Report what this machine offers: engines, plugins, processors, memory",
 		Long: `Report what this machine offers: engines, plugins, processors, memory. Every engine
-of this binary is opened, and measured: products of 1024×1024 fp32 matrices, and
-training steps of the demo's model. The report is meant to be
-pasted into an issue. An engine that has a plugin and cannot be used is a failure.
+of this binary is opened and measured, on products of 1024×1024 fp32 matrices and on
+training steps of the demo's model. The report is meant to be pasted into an issue.
+An engine whose plugin is there but does not work is a failure.
 
---install xla fetches the plugin of XLA that the machine has a use for, with the
-installer of go-xla, into the cache folder; --install xla:cpu or xla:cuda that one.
-Nothing is fetched without it.`,
+--install xla fetches the XLA plugin that suits this machine into the cache folder,
+with go-xla's installer; --install xla:cpu or xla:cuda fetches that one. Nothing is
+fetched without this flag.`,
 		Args: usage(cobra.NoArgs),
 		Example: `  linearize doctor
   linearize doctor --install xla
@@ -61,7 +61,7 @@ Nothing is fetched without it.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&install, "install", "", "fetch the plugin of `engine`: xla, xla:cpu or xla:cuda")
-	f.DurationVar(&bench, "bench", 5*time.Second, "measure each engine for so long; 0: not at all")
+	f.DurationVar(&bench, "bench", 5*time.Second, "time to measure each engine for; 0: do not measure")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

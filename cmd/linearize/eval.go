@@ -22,12 +22,11 @@ func newEvalCmd() *cobra.Command {
 		Short: "Measure how well a model predicts a text",
 		Long: `Measure the loss of a model on a text, in nats per token.
 
-The text is cut at the separator into documents, each encoded as the model's
-tokenizer says. Their ids are joined and cut into windows of --seq tokens; every
-window starts without context and predicts as many tokens as it has. The standard
-error is over windows. A .jsonl or .parquet file has rows of text, of prompt and
-completion, or of messages; of the latter two only completions and the assistant's
-turns count.
+The text is cut at the separator into documents, each encoded with the model's
+tokenizer. Their ids are joined and cut into windows of --seq tokens; every window
+starts without context and predicts as many tokens as it has. The standard error is
+over windows. A .jsonl or .parquet file has rows of text, of prompt and completion,
+or of messages; of the latter two only completions and the assistant's turns count.
 
 With --against, the other model is measured on the same windows. A difference
 within two of its standard errors is noise and begins with ~.`,
@@ -40,7 +39,7 @@ within two of its standard errors is noise and begins with ~.`,
 	f.StringVar(&c.text, "ppl", "", "`file` to predict: text, .jsonl or .parquet")
 	f.StringVar(&c.separator, "separator", "", "`text` between two documents; without it the file is one document")
 	f.IntVar(&c.seqLen, "seq", 256, "`tokens` of a window")
-	f.IntVar(&c.batch, "batch", 8, "`windows` at once: memory and speed, never the result")
+	f.IntVar(&c.batch, "batch", 8, "`windows` at once; affects memory and speed, never the result")
 	f.StringVar(&c.against, "against", "", "`model` to compare with, usually the teacher")
 	engineFlag(cmd, &c.engine)
 	jsonFlag(cmd, &c.asJSON)

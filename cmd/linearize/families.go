@@ -17,10 +17,10 @@ func newFamiliesCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "families [NAME]",
 		Short: "List the teacher architectures that can be converted",
-		Long: `List the teacher architectures that can be converted, with the models that people know
-them by and what their layers have beside or instead of Llama's; or show one, by its
-architecture or model_type. Of one that is not supported it says what it is, and which
-supported one is nearest.`,
+		Long: `List the teacher architectures that can be converted, with well-known models of each
+and how their layers differ from Llama's; or show one, by its architecture or
+model_type. For one that is not supported, say what it is and which supported one is
+nearest.`,
 		Example: `  linearize families
   linearize families qwen3`,
 		Args: takes(0, 1),

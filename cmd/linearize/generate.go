@@ -23,17 +23,16 @@ func newGenerateCmd() *cobra.Command {
 		Long: `Continue a prompt, token by token from the model's recurrent state, until the
 model ends the text or --max-tokens are written.
 
-The prompt is encoded as the model's tokenizer says, a first BOS included; that is
-all there is of an empty one. Prints the prompt and its continuation. With --json,
-"text" is the continuation alone and "ids" are its tokens, without the prompt's;
-a token that ended the text is the last of them. "reason" says why it ends: "stop"
-where the model ended it, "length" at --max-tokens, "context" where the model has
-learned no more positions.
+The prompt is encoded with the model's tokenizer, including the BOS that it puts
+first; of an empty prompt only that is left. Prints the prompt and its continuation.
+With --json, "text" is the continuation alone and "ids" are its tokens, without the
+prompt's; the last of them may be the token that ended the text. "reason" says why it
+ends: "stop" where the model ended it, "length" at --max-tokens, "context" where the
+model has no learned position left.
 
-With --chat the prompt is a question to an instruct model: it is put where the
-model's chat template (chat_template.jinja, or chat_template in
-tokenizer_config.json) has the user speak, after --system, and only the answer is
-printed.
+With --chat the prompt is a question to an instruct model: the model's chat template
+(chat_template.jinja, or chat_template in tokenizer_config.json) makes it the user's
+turn, after --system, and only the answer is printed.
 
 Equal seeds give equal texts.`,
 		Example: `  linearize generate runs/stories/final --prompt 'Once upon a time'
@@ -44,9 +43,9 @@ Equal seeds give equal texts.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.prompt, "prompt", "", "`text` to continue")
-	f.BoolVar(&c.chat, "chat", false, "ask by the model's chat template; print the answer alone")
+	f.BoolVar(&c.chat, "chat", false, "ask through the model's chat template and print only the answer")
 	f.StringVar(&c.system, "system", "", "`text` of a system turn before the prompt; for --chat")
-	f.IntVar(&c.options.MaxTokens, "max-tokens", 128, "`number` of tokens to write at most")
+	f.IntVar(&c.options.MaxTokens, "max-tokens", 128, "largest `number` of tokens to write")
 	f.Float64Var(&c.options.Sampling.Temperature, "temperature", 0, "what logits are divided by; 0 takes the most likely token each time")
 	f.IntVar(&c.options.Sampling.TopK, "top-k", 0, "choose among the `K` most likely tokens; 0 among all")
 	f.Float64Var(&c.options.Sampling.TopP, "top-p", 1, "choose among the fewest tokens whose probabilities reach `P`")

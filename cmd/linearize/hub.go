@@ -29,7 +29,7 @@ func newHubLsCmd() *cobra.Command {
 		Use:   "ls",
 		Short: "List the models in Hugging Face's cache",
 		Long: `List the models in Hugging Face's cache: those that commands find by org/name
-without network. A snapshot with missing files is completed when it is asked for.`,
+without a network. A snapshot that lacks files is completed when a command needs it.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list := hubList{Cache: hub.FromEnv(os.Getenv).Cache}

@@ -18,11 +18,11 @@ func newInspectCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL",
 		Short: "Show what a model holds, and what is wrong with it",
-		Long: `Read the headers of a model folder and hold them against its config.json. What its
-layers have beside Llama's is told in a line each; values are read with --check-values
-only, which takes as long as reading the files.
+		Long: `Read the headers of a model folder and compare them with its config.json. Each way in
+which its layers differ from Llama's has a line. Values are read only with
+--check-values, which takes as long as reading the files.
 
-A folder with problems ends with exit code 3 after its report.`,
+If the report lists problems, the exit code is 3.`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, _, err := findModel(cmd, args[0])

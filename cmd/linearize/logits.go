@@ -25,7 +25,7 @@ func newLogitsCmd() *cobra.Command {
 F32 [B, T, V], and the tensor "ids" I64 [B, T] that they belong to.
 
 --ids names a safetensors file with a tensor "ids" [B, T] of integers. --text is
-encoded as the model's tokenizer says, a first BOS included, and is one sequence.
+one sequence, encoded with the model's tokenizer, including the BOS that it puts first.
 
 The logits come from the form that reads all tokens at once; with --step, from the
 one that takes a token at a time and carries a state.`,

@@ -21,20 +21,20 @@ func newMergeCmd() *cobra.Command {
 		Use:   "merge BASE ADAPTER|STUDENT… -o DIR",
 		Short: "Put a LoRA adapter, or layers that were trained apart, into a model folder",
 		Long: `Add the low-rank corrections of ADAPTER, a folder as PEFT writes it, to the weights
-of BASE, the model folder that they were trained on: a student's or any teacher's.
-The output is laid out as BASE is, with its dtypes; a tensor at a time is in memory.
+of BASE, the model folder that they were trained on, a student or any teacher. The
+output has the layout and the dtypes of BASE; one tensor at a time is in memory.
 
-Printed is max|ΔW| of each module, and by how much the logits of a fixed text of 32
+It prints max|ΔW| of each module, and by how much the logits of a fixed text of 32
 tokens differ between BASE with ADAPTER beside its weights and the output: what
-merging and rounding cost. For that a layer at a time is in memory; --no-probe leaves
-it out. The last line on stdout is the folder.
+merging and rounding cost. That comparison has one layer at a time in memory;
+--no-probe skips it. The last line on stdout is the folder.
 
 A folder that linearize distill saved has its adapter merged already.
 
 Given students instead of an adapter, the output is BASE with the layers that each of
-them was trained in: what linearize distill --layers made on several machines. BASE is
-the student that all began as, the stages/0-convert of any of these runs. Folders that
-differ in anything else, or were trained in one layer, are refused.`,
+them was trained in, as linearize distill --layers leaves them on several machines.
+BASE is the student that they all started from: stages/0-convert of any of these runs.
+Folders that differ in anything else, or that trained the same layer, are refused.`,
 		Example: `  linearize merge llama my-adapter -o merged
   linearize merge org/model my-adapter -o merged --dry-run
   linearize merge low/stages/0-convert low/final high/final -o whole`,
@@ -49,7 +49,7 @@ differ in anything else, or were trained in one layer, are refused.`,
 	f := cmd.Flags()
 	f.StringVarP(&c.output, "output", "o", "", "folder to write")
 	f.StringVar(&c.shards, "max-shard-size", "5GB", "largest weight file")
-	f.BoolVar(&c.noProbe, "no-probe", false, "compute no logits")
+	f.BoolVar(&c.noProbe, "no-probe", false, "skip the comparison of logits")
 	f.BoolVar(&c.dryRun, "dry-run", false, "print the plan and write nothing")
 	f.BoolVar(&c.options.Overwrite, "overwrite", false, "replace an output folder that is not empty")
 	jsonFlag(cmd, &c.asJSON)

@@ -24,7 +24,7 @@ func newMixersCmd() *cobra.Command {
 An option is written after the name: --mixer hedgehog,window=16. A switch that
 is off by default needs no value. What several mixers can switch around their
 recurrence (convolution, norms, positions, gate) is described once, at the end;
-each mixer says what it begins with.`,
+each mixer lists its own defaults.`,
 		Example: `  linearize mixers
   linearize mixers gated-delta`,
 		Args: takes(0, 1),

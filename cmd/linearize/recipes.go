@@ -108,7 +108,7 @@ func newRecipesCpCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:               "cp NAME [FILE]",
 		Short:             "Copy a built-in recipe to a file of your own",
-		Long:              "Copy a built-in recipe to FILE, a folder or a file; without one, to NAME.yaml.\nA file that exists stays as it is. Prints the path.",
+		Long:              "Copy a built-in recipe to FILE, a folder or a file; without one, to NAME.yaml.\nA file that exists is not overwritten. Prints the path.",
 		Args:              takes(1, 2),
 		ValidArgsFunction: completeRecipes,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -26,12 +26,12 @@ func newStatusCmd() *cobra.Command {
 	var watch, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status RUN",
-		Short: "Show how far a run of distill is",
-		Long: `Show how far the run in a folder is: stage and step, speed, losses, what is left,
-the last save and the size on disk. The run may be running, stopped or finished;
+		Short: "Show the progress of a distill run",
+		Long: `Show the progress of the run in a folder: stage and step, speed, losses, time left,
+the last save and the size on disk. The run may be going on, stopped or finished;
 nothing is written.
 
-A run whose files do not fit together ends with exit code 3.`,
+If the files of the run contradict each other, the exit code is 3.`,
 		Args: takes(1, 1),
 		Example: `  linearize status runs/stories
   linearize status runs/stories --watch`,
@@ -60,7 +60,7 @@ A run whose files do not fit together ends with exit code 3.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "look again every second, until the run is finished or Ctrl-C")
+	cmd.Flags().BoolVar(&watch, "watch", false, "look again every second, until the run is finished or Ctrl-C is pressed")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

@@ -21,8 +21,8 @@ func newTokenizeCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tokenize MODEL FILE",
 		Short: "Turn lines of text into token ids, or back",
-		Long: `Turn every line of FILE into one JSON array of token ids, as the model's own
-tokenizer.json says, special tokens such as a first BOS included. Without that file
+		Long: `Turn every line of FILE into one JSON array of token ids, by the model's own
+tokenizer.json, including special tokens such as a first BOS. Without that file
 tokenizer.model (SentencePiece) is read, or else vocab.json with merges.txt. The
 newline is not part of the text. FILE "-" is standard input.
 

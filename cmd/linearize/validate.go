@@ -16,7 +16,7 @@ func newValidateCmd() *cobra.Command {
 		Use:   "validate RECIPE...",
 		Short: "Check recipes without running them",
 		Long: `Check recipes without running them. Every problem of every file is reported, with
-line and column. No teacher and no data are read: distill --dry-run looks at them too.`,
+line and column. Neither teacher nor data is read; distill --dry-run checks those too.`,
 		Args: takes(1, anyNumber),
 		Example: `  linearize validate stories.yaml
   linearize validate recipes/*.yaml --set seed=1`,
@@ -46,7 +46,7 @@ line and column. No teacher and no data are read: distill --dry-run looks at the
 
 // setFlag adds --set to a command that reads a recipe.
 func setFlag(cmd *cobra.Command, sets *[]string) {
-	cmd.Flags().StringArrayVar(sets, "set", nil, "replace a value of the recipe, as stages[0].steps=10; may be given again")
+	cmd.Flags().StringArrayVar(sets, "set", nil, "replace a value of the recipe, such as stages[0].steps=10; may be repeated")
 }
 
 type validation struct {

@@ -35,8 +35,8 @@
 // of the cache folder that is mapped into memory. While a file is read, one document
 // of it is in memory, which is the whole file where there is no separator. Nothing
 // separates the documents of a window from each other: attention and state run
-// across; [Documents] gives each its own windows instead. A parquet file takes the
-// memory that its pages ask for, which in a broken one may be gigabytes.
+// across; [Documents] gives each its own windows instead. Of a parquet file a page of
+// each column at a time is in memory; one whose sizes cannot be true is refused.
 package data
 
 import (

@@ -87,7 +87,7 @@ func writeDir(dir string, overwrite, durable bool, fill func(tmp string) error) 
 	if !durable {
 		return nil
 	}
-	return SyncDir(parent)
+	return syncDir(parent)
 }
 
 // makeParents creates dir with its parents and returns those that were missing,
@@ -176,7 +176,7 @@ func syncTree(root string) error {
 		case err != nil:
 			return err
 		case d.IsDir():
-			return SyncDir(path)
+			return syncDir(path)
 		case !d.Type().IsRegular():
 			return nil
 		}

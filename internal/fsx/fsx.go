@@ -70,11 +70,11 @@ func ReplaceFile(path string, perm os.FileMode, write func(w *Writer) error) err
 		return err
 	}
 	placed = true
-	return SyncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
 }
 
-// SyncDir flushes a folder's list of names, which makes a rename in it durable.
-func SyncDir(dir string) error {
+// syncDir flushes a folder's list of names, which makes a rename in it durable.
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -17,5 +17,5 @@ func RemoveDir(dir string) error {
 	} else if err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(tmp), SyncDir(filepath.Dir(dir)))
+	return errors.Join(os.RemoveAll(tmp), syncDir(filepath.Dir(dir)))
 }

@@ -147,6 +147,8 @@ func (rp *report) unknown(path, key string, at [2]int) {
 	case near != "":
 		message += fmt.Sprintf("; did you mean %q?", near)
 		rp.broken[join(parent(path), near)] = true
+	case slices.Contains(ofMachine, path):
+		message += "; it is of the machine and not of the recipe: linearize distill --" + key
 	default:
 		message += "; there are " + strings.Join(known, ", ")
 	}

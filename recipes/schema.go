@@ -35,6 +35,7 @@ var (
 	formats    = []string{"csv", "tensorboard"}
 	extensions = []string{".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet"}
 	saves      = []string{"merged", "merged+adapter"}
+	ofMachine  = []string{"devices", "engine"} // no keys, but flags that are looked for among them
 	modules    = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "attention", "all-linear"}
 )
 

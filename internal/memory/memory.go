@@ -228,19 +228,27 @@ func (s Stage) gradients(trained []int64) int64 {
 	return n
 }
 
+// mappedMore is what a layerwise stage has of the teacher's file beside: the system maps
+// what lies around a tensor too, and so a small file whole.
+const mappedMore = 12 << 20
+
 // mapped is what of files is in memory: a tensor at a time. The files of finished layers are
 // no different, so that a layerwise stage takes the same for any number of them. Without an
 // evaluation engine go has given back its heap when such a stage reads the models' files.
 func (s Stage) mapped() int64 {
-	if s.Layers != nil && !s.compiled() && s.Eval == 0 {
-		return 0
+	var around int64
+	if s.Layers != nil {
+		around = min(s.Files, mappedMore)
+		if !s.compiled() && s.Eval == 0 {
+			return around
+		}
 	}
 	all, largest := int64(0), int64(0)
 	for _, w := range s.Student.Weights() {
 		n := elements(w.Shape)
 		all, largest = all+n, max(largest, n)
 	}
-	return int64(float64(s.Files) * float64(largest) / float64(max(1, all)))
+	return around + int64(float64(s.Files)*float64(largest)/float64(max(1, all)))
 }
 
 // update is when all gradients are there, and a few arrays of the largest tensor's size.

@@ -15,6 +15,19 @@ func TestBucket(t *testing.T) {
 	}
 }
 
+func TestPartTokens(t *testing.T) {
+	for _, tt := range []struct{ batch, tokens, vocab, want int }{
+		{8, 256, 512, 4096},   // stories: all of them
+		{1, 512, 49152, 341},  // two parts
+		{8, 4096, 128256, 64}, // no more than 64 parts
+		{64, 4, 1 << 20, 1},
+	} {
+		if got := PartTokens(tt.batch, tt.tokens, tt.vocab); got != tt.want {
+			t.Errorf("%d×%d tokens of %d: a part is %d tokens of each row, want %d", tt.batch, tt.tokens, tt.vocab, got, tt.want)
+		}
+	}
+}
+
 // Every mixer has figures.
 func TestMixers(t *testing.T) {
 	for _, name := range arch.Mixers() {

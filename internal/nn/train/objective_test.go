@@ -90,16 +90,3 @@ func student(net nn.Net) nn.Net {
 	net.Model = &m
 	return net
 }
-
-func TestPartTokens(t *testing.T) {
-	for _, tt := range []struct{ batch, tokens, vocab, want int }{
-		{8, 256, 512, 4096},   // stories: all of them
-		{1, 512, 49152, 341},  // two parts
-		{8, 4096, 128256, 64}, // no more than 64 parts
-		{64, 4, 1 << 20, 1},
-	} {
-		if got := partTokens(tt.batch, tt.tokens, tt.vocab); got != tt.want {
-			t.Errorf("%d×%d tokens of %d: a part is %d tokens of each row, want %d", tt.batch, tt.tokens, tt.vocab, got, tt.want)
-		}
-	}
-}

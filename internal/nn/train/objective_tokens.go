@@ -5,16 +5,9 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/seed-1411d8c0/linearize/internal/memory"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
-)
-
-// What is there at a time of the logits, in numbers: 64 MiB of each array. More tokens
-// go one part after the other, but not in more than mostParts: each goes through all of
-// the head's weights, and with parts of a quarter a KL step of SmolLM2-135M took a tenth longer.
-const (
-	partSize  = 1 << 24
-	mostParts = 64
 )
 
 // imitate holds the student's next-token distribution against the teacher's and the text.
@@ -25,7 +18,7 @@ const (
 // there.
 func (o Objective) imitate(teacher *nn.Net, student nn.Net, in inputs) (loss *Node, parts []*Node) {
 	dims := in.ids.Shape().Dimensions
-	return o.imitateBy(partTokens(dims[0], dims[1], student.Model.Vocab), teacher, student, in)
+	return o.imitateBy(memory.PartTokens(dims[0], dims[1], student.Model.Vocab), teacher, student, in)
 }
 
 // imitateBy is imitate with so many tokens of each row at a time.
@@ -140,11 +133,6 @@ func reached(result *Node, ends, of []*Node) []*Node {
 		open = append(open, n.Inputs()...)
 	}
 	return found
-}
-
-// partTokens is how many tokens of each row of a batch make a part.
-func partTokens(batch, tokens, vocab int) int {
-	return max(1, partSize/(batch*vocab), (tokens+mostParts-1)/mostParts)
 }
 
 // span is the inputs of some tokens of each row.

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/seed-1411d8c0/linearize/internal/memory"
 	"github.com/seed-1411d8c0/linearize/internal/nn"
 	"github.com/seed-1411d8c0/linearize/internal/nn/ops"
 )
@@ -26,7 +27,7 @@ func NewReader(backend compute.Backend, store *model.Store, net nn.Net) (*Reader
 	r.hidden, err = model.NewExec(backend, store, func(_ *model.Scope, ids *Node) []*Node {
 		store.SetTraining(ids.Graph(), true) // else the tensors are constants, copied into the graph
 		x := net.Hidden(ids)
-		size := partTokens(1, x.Shape().Dim(1), r.vocab)
+		size := memory.PartTokens(1, x.Shape().Dim(1), r.vocab)
 		var parts []*Node
 		for at := 0; at < x.Shape().Dim(1); at += size {
 			parts = append(parts, ops.Span(x, 1, at, min(at+size, x.Shape().Dim(1))))

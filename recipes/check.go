@@ -38,6 +38,7 @@ func check(r *Recipe, t *tree, rp *report) {
 		}
 		checkStage(at, s, t, rp)
 		checkPlateau(at, s, t, rp)
+		checkTokens(at, s, r.Data.SeqLen, rp)
 	}
 }
 
@@ -64,6 +65,25 @@ func (rp *report) integer(path string, got, least int) {
 		rp.missing(path, "an integer >= "+strconv.Itoa(least))
 	default:
 		rp.at(path, "is %d, want >= %d", got, least)
+	}
+}
+
+// mostTokens is more than a stage can train on in years; what is computed of so many, such
+// as the bytes of a cache, is still a number.
+const mostTokens = 1e13
+
+// checkTokens reports a stage whose counts are none too many, but together are.
+func checkTokens(at string, s *Stage, seqLen int, rp *report) {
+	tokens := 1.0
+	for _, n := range []int{s.Steps, s.BatchSize, s.GradAccumulation, seqLen} {
+		if n > mostInteger {
+			return // that has been said
+		}
+		tokens *= float64(n)
+	}
+	if tokens > mostTokens {
+		rp.at(at+"steps", "is %d, and that many steps of %d × %d windows of %d tokens are %.3g tokens, want <= %.0e",
+			s.Steps, s.BatchSize, s.GradAccumulation, seqLen, tokens, mostTokens)
 	}
 }
 

@@ -29,7 +29,7 @@ type Options struct {
 
 var dtypes = map[string]checkpoints.DType{"f32": checkpoints.F32, "f16": checkpoints.F16, "bf16": checkpoints.BF16}
 
-// OptionError reports an option that is none of its choices.
+// OptionError reports an option whose value is not one of its choices.
 type OptionError struct{ Option, Got, Want string }
 
 func (e *OptionError) Error() string { return fmt.Sprintf("%s %q: want %s", e.Option, e.Got, e.Want) }

@@ -1,11 +1,11 @@
-// Package distill trains a student into its teacher's place, stage by stage.
+// Package distill trains a student to take its teacher's place, stage by stage.
 //
 //   - [NewPlan] turns a recipe into a [Plan]: what is converted, which tensors each
 //     stage trains, how many tokens it sees. It reads headers and writes nothing.
-//   - [Plan.Run] does it, in a run folder. Called again with the same recipe it
-//     goes on from the last save, with the bits that an uninterrupted run would have.
-//     A stage that is not done, or is the last and has no adapters, may be given more
-//     steps by then.
+//   - [Plan.Run] carries it out, in a run folder. Called again with the same recipe it
+//     continues from the last save, with the bits that an uninterrupted run would have.
+//     A stage that is not done, or is the last and has no adapters, may have been given
+//     more steps by then.
 //   - [ReadStatus] tells how far the run in a folder is.
 //
 // A run folder holds
@@ -32,9 +32,9 @@
 // trained as fp32 masters and rounded only when they are saved; low-rank adapters
 // are merged when they are saved and when their stage ends.
 //
-// An alignment of execution: layerwise takes one layer after the other, from the
+// An alignment with execution: layerwise trains one layer after the other, from the
 // teacher's hidden states on the disk, and ends with the same student. While it runs
-// the folder has
+// the folder also has
 //
 //	cache/1-mimic/                  the states before two layers and what a mixer made of them
 //	layers/1-mimic/layer-0003.safetensors  what a layer has become, or is becoming
@@ -51,17 +51,18 @@ import (
 	"time"
 )
 
-// Env is what a run needs from its surroundings.
+// Env is what a run needs from its surroundings. Out and Clock have to be there.
 type Env struct {
-	Out      io.Writer         // tables and results
-	Notice   func(line string) // told what is left out; nil: nobody
-	Progress func(label string, total int64) Progress
-	Clock    func() time.Time
-	Free     func(dir string) int64 // bytes that the disk of a folder has left; nil: as the system says
-	NoPlots  bool                   // no pictures are drawn, which take longer than a tiny run
+	Out      io.Writer                                // takes tables and results
+	Clock    func() time.Time                         // [time.Now], except in tests
+	Notice   func(line string)                        // is told what is left out or goes wrong beside the run; nil: nobody is
+	Progress func(label string, total int64) Progress // begins to report on so many steps or windows; nil: nothing is reported
+	Free     func(dir string) int64                   // bytes that the disk of a folder has left; nil: as the system says
+	NoPlots  bool                                     // no pictures are drawn, which take longer than a tiny run
 }
 
-// Progress is told how far a stage is. A nil Env.Progress tells nobody.
+// Progress is told how far a stage is: Set with the steps that are done and a word about
+// them, Done once at the end, however it came.
 type Progress interface {
 	Set(done int64, note string)
 	Done()

@@ -150,8 +150,8 @@ func (p *Plan) memoryLine(m memory.Estimate) string {
 	return fmt.Sprintf("memory: about %s %s on engine %s; %s%s", bytesize.Format(m.Total), about, on, strings.Join(parts, ", "), rest)
 }
 
-// TooLarge says that a run will take more memory than a machine has, so many bytes; it
-// is empty if not, if the machine does not say, or if the run's memory is a device's.
+// TooLarge warns of a run that will take more memory than a machine has, in bytes. It is
+// empty if the run fits, if machine is 0, which is not known, or if the memory is a device's.
 func (p *Plan) TooLarge(machine int64) string {
 	need := p.PeakMemory().Total
 	if machine <= 0 || need <= machine || memoryOf(p.Engine) == memory.CUDA {

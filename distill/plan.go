@@ -22,7 +22,7 @@ import (
 // Options of a run beside its recipe.
 type Options struct {
 	Run       string // run folder; empty: the recipe's output_dir
-	Overwrite bool   // start over in a run folder that another recipe made
+	Overwrite bool   // start over in a run folder that holds a run, of whatever recipe
 	Resume    bool   // there must be something to resume
 	Version   string // of the program, for what is written
 	Teacher   string // folder of a teacher that the recipe names on the hub; empty: the recipe's own
@@ -37,11 +37,11 @@ type Plan struct {
 	Options     Options         `json:"-"`
 	Dir         string          `json:"run"` // run folder
 	Fingerprint string          `json:"recipe"`
-	Teacher     string          `json:"teacher"`          // folder
-	Origin      string          `json:"origin,omitempty"` // of a teacher from the hub, as org/name@commit
-	Student     string          `json:"student"`          // folder that the first stage starts from
-	Conversion  *convert.Plan   `json:"conversion,omitempty"`
-	Engine      string          `json:"engine"` // that memory is planned for: go, xla:cpu, xla:cuda
+	Teacher     string          `json:"teacher"`              // folder
+	Origin      string          `json:"origin,omitempty"`     // of a teacher from the hub, as org/name@commit
+	Student     string          `json:"student"`              // folder that the first stage starts from
+	Conversion  *convert.Plan   `json:"conversion,omitempty"` // nil: the recipe names a student
+	Engine      string          `json:"engine"`               // that memory is planned for: go, xla:cpu, xla:cuda
 	Stages      []Stage         `json:"stages"`
 
 	teacher, student *arch.Model
@@ -76,7 +76,8 @@ func (s Stage) Parameters() (trained, all int64) {
 }
 
 // NewPlan decides what a run does. It reads configs, tensor headers and the
-// tokenizer, looks for the data, and writes nothing.
+// tokenizer, looks for the data, and writes nothing. What these show to be wrong is
+// refused here; what only the text, the run folder or the engine shows, by [Plan.Run].
 func NewPlan(r *recipes.Recipe, o Options) (*Plan, error) {
 	p := &Plan{Recipe: r, Options: o, Origin: o.Origin, Dir: cmp.Or(o.Run, r.OutputDir)}
 	if o.Resume && o.Overwrite { // which would remove what there is to resume

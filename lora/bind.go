@@ -36,7 +36,7 @@ type stored struct {
 	uses       []use
 }
 
-// ModuleError reports an adapter's module that the model has not.
+// ModuleError reports a module of an adapter that the model does not have.
 type ModuleError struct {
 	Module string
 	Exist  []string

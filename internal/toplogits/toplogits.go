@@ -11,10 +11,10 @@
 //
 // # Limits
 //
-// A stand-in for the whole distribution that is blind within what is left: the
-// divergence from the K+1 numbers is at most that from all V, the difference is what
-// the student gets wrong among tokens outside of the K, and no gradient says so. All of
-// them together keep their share, so that the K are not made too likely.
+// The K+1 numbers stand in for the whole distribution, and do not tell the tokens outside
+// of the K apart: their divergence is at most that over all V numbers; the difference is
+// what the student gets wrong among those tokens, and no gradient says so. Their share as a
+// whole is kept, so that the K are not made too likely.
 //
 // One process at a time. 8·K + 4 bytes per token that was read.
 package toplogits

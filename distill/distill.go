@@ -42,7 +42,9 @@
 // # Limits
 //
 // Teacher, student and optimizer are in memory together, except in layerwise stages:
-// there, one layer and its optimizer. Evaluations have both models in memory.
+// there, one layer and its optimizer. Evaluations have both models in memory. On a file
+// system without locks nothing keeps two processes out of one run folder, which a notice
+// says, and [ReadStatus] takes a run at work for a stopped one.
 package distill
 
 import (

@@ -33,9 +33,9 @@ func TestDiskFull(t *testing.T) {
 	}
 	// What is written in place of the next state goes to a device that is always full.
 	// As long as it is held nobody takes its name for a leftover.
-	release, ok := fsx.Hold("/dev/full")
-	if !ok {
-		t.Skip("/dev/full is held by somebody else")
+	release, err := fsx.Hold("/dev/full")
+	if err != nil {
+		t.Skipf("/dev/full: %v", err)
 	}
 	defer release()
 	partial := fmt.Sprintf("%s.partial-%d", statePath, os.Getpid())

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,7 +17,8 @@ import (
 // folder's; the file only names its holder.
 const pidName = "run.pid"
 
-// hold locks the run folder until the session is closed or the process ends.
+// hold locks the run folder until the session is closed or the process ends. Where there
+// are no locks the run goes on without.
 func (s *session) hold() error {
 	dir, err := os.Open(s.plan.Dir)
 	if err != nil {
@@ -24,9 +26,13 @@ func (s *session) hold() error {
 	}
 	_ = dir.Close() // it can be opened, and so be locked
 	for range 10 {  // [ReadStatus] holds it for a moment
-		release, ok := fsx.Hold(s.plan.Dir)
-		if ok {
+		release, err := fsx.Hold(s.plan.Dir)
+		switch {
+		case err == nil:
 			s.release = append(s.release, release)
+			return nil
+		case !errors.Is(err, fsx.ErrHeld):
+			s.notice(fmt.Sprintf("run folder %s cannot be locked (%v): nothing keeps a second process out of it", s.plan.Dir, err))
 			return nil
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -156,9 +156,9 @@ func TestOneAtATime(t *testing.T) {
 	if err := os.Mkdir(runDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	release, ok := fsx.Hold(runDir)
-	if !ok {
-		t.Fatal("a folder of our own is held")
+	release, err := fsx.Hold(runDir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	o := distill.Options{Run: runDir}
 	if _, _, err := run(t, plan(t, dir, o), 0); err == nil || !strings.Contains(err.Error(), "another process is at work in it") {

@@ -204,9 +204,9 @@ func TestHolderNamed(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(o.Run, "run.pid")); err == nil {
 		t.Error("run.pid is left")
 	}
-	release, ok := fsx.Hold(o.Run)
-	if !ok {
-		t.Fatal("the folder is held")
+	release, err := fsx.Hold(o.Run)
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer release()
 	write(t, filepath.Join(o.Run, "run.pid"), "4711 there\n")

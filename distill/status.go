@@ -86,8 +86,11 @@ func ReadStatus(dir string) (*Status, error) {
 
 // findHolder says whether a process is at work, and which.
 func (st *Status) findHolder() {
-	if release, free := fsx.Hold(st.Run); free {
+	release, err := fsx.Hold(st.Run)
+	if err == nil {
 		release()
+	}
+	if !errors.Is(err, fsx.ErrHeld) {
 		return
 	}
 	st.State = Running

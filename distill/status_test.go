@@ -50,9 +50,9 @@ func TestStatusRunning(t *testing.T) {
 		line(t, Event{Event: "step", Stage: "1-a", Step: 1, Time: at(1), Loss: 3}),
 		line(t, Event{Event: "step", Stage: "1-a", Step: 4, Time: at(2), Loss: 2, TokensPerSec: 50}),
 		`{"event":"step","sta`)
-	release, ok := fsx.Hold(dir)
-	if !ok {
-		t.Skip("folders cannot be held here")
+	release, err := fsx.Hold(dir)
+	if err != nil {
+		t.Skipf("folders cannot be held here: %v", err)
 	}
 	defer release()
 	if err := os.WriteFile(filepath.Join(dir, pidName), []byte("12 there\n"), 0o644); err != nil {

@@ -25,6 +25,9 @@ import (
 	"strconv"
 )
 
+// ErrHeld reports a folder that another process holds.
+var ErrHeld = errors.New("another process has it")
+
 // partialSuffix stands between a path and the writer's process id.
 const partialSuffix = ".partial-"
 

@@ -364,19 +364,24 @@ func TestReplaceDirFilledMeanwhile(t *testing.T) {
 
 func TestHold(t *testing.T) {
 	dir := t.TempDir()
-	release, ok := fsx.Hold(dir)
-	if !ok {
-		t.Fatal("Hold() of a folder that nobody has = false")
+	release, err := fsx.Hold(dir)
+	if err != nil {
+		t.Skipf("folders cannot be held here: %v", err)
 	}
-	if again, ok := fsx.Hold(dir); ok {
-		again()
-		t.Skip("this system has no locks")
+	again, err := fsx.Hold(dir)
+	again()
+	if !errors.Is(err, fsx.ErrHeld) {
+		t.Errorf("Hold() of a folder that is held = %v, want ErrHeld", err)
 	}
 	release()
-	release, ok = fsx.Hold(dir)
+	release, err = fsx.Hold(dir)
 	release()
-	if !ok {
-		t.Error("Hold() of a folder that was released = false")
+	if err != nil {
+		t.Errorf("Hold() of a folder that was released = %v", err)
+	}
+	_, err = fsx.Hold(filepath.Join(dir, "none"))
+	if err == nil || errors.Is(err, fsx.ErrHeld) {
+		t.Errorf("Hold() of no folder = %v, want another error", err)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 // lock has no lock to take here, so nothing is ever swept.
 func lock(string) (unlock func(), err error) { return func() {}, errors.ErrUnsupported }
 
-// Hold has no lock to take here, and lets everybody in.
-func Hold(string) (release func(), ok bool) { return func() {}, true }
+// Hold has no lock to take here.
+func Hold(dir string) (release func(), err error) { return lock(dir) }
 
 // syncDirHandle does nothing: folders cannot be flushed here.
 func syncDirHandle(*os.File) error { return nil }

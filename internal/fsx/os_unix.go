@@ -19,12 +19,19 @@ func lock(path string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
 
-// Hold keeps a folder for this process, or reports that another one has it. Release
-// gives it back, as the end of the process does. A file system without locks, as some
-// that a network shares, lets everybody in.
-func Hold(dir string) (release func(), ok bool) {
-	release, err := lock(dir)
-	return release, !errors.Is(err, unix.EWOULDBLOCK)
+// Hold keeps a folder for this process until release is called, or the process ends.
+// The error is [ErrHeld] if another process has it; any other says that it cannot be kept,
+// because its file system has no locks, as some that a network shares.
+func Hold(dir string) (release func(), err error) {
+	release, err = lock(dir)
+	if err == nil {
+		return release, nil
+	}
+	release()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrHeld
+	}
+	return func() {}, err
 }
 
 func syncDirHandle(d *os.File) error { return d.Sync() }

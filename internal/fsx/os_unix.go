@@ -16,7 +16,12 @@ func lock(path string) (unlock func(), err error) {
 	if err != nil {
 		return func() {}, err
 	}
-	return func() { _ = f.Close() }, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			return func() { _ = f.Close() }, err
+		}
+	}
 }
 
 // Hold keeps a folder for this process until release is called, or the process ends.

@@ -129,7 +129,7 @@ func (s Stage) joint() Estimate {
 	if s.Loss.Align {
 		e.Work = max(s.update(s.Trained), s.alignment())
 	} else {
-		e.Work = max(s.forward(), s.backward(), s.update(s.Trained)+s.early())
+		e.Work = max(s.forward(), s.backward(), s.update(s.Trained)+s.headGradient())
 	}
 	return e
 }

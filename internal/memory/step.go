@@ -31,7 +31,6 @@ const (
 	logitsOfTeacher = 4.0  // both models' logits and what both make of them
 	logitsOfMore    = 1.25 // for each further part of an objective: its gradient, and a mask
 
-	early    = 2 // of each trained tensor: both moments times their decay
 	updating = 3 // arrays of the largest tensor while its weights are updated
 )
 
@@ -50,16 +49,17 @@ func PartTokens(batch, tokens, vocab int) int {
 }
 
 // forward is what is there when the loss is known: what the layers keep and the logits. In
-// parts, the gradients of the one before are there, and what is computed early. So it is where
-// more than a divergence makes the loss.
+// parts, the gradients of the one before are there too. The head's is there early, as the zeros
+// that the embedding's is added to: where engine go leaves out broadcasts it puts the graph in
+// order anew, and what waits for no gradient, behind the loss, comes before the backward pass.
 func (s Stage) forward() int64 {
 	n, part := s.keptByLayers(), s.partTokens()
 	logits := int64(s.logitsHeld() * float64(s.logits(min(part, s.Tokens))))
 	switch {
 	case part < s.Tokens:
-		return n + s.transposed() + s.early() + logits + s.headGradient()
+		return n + s.transposed() + logits + 2*s.headGradient()
 	case !s.Loss.Teacher || s.Loss.Terms > 1:
-		logits += s.early()
+		logits += s.headGradient()
 	}
 	return n + max(logits, s.teacherPassing())
 }
@@ -73,19 +73,8 @@ func (s Stage) logitsHeld() float64 {
 	return first + logitsOfMore*float64(max(0, s.Loss.Terms-1))
 }
 
-// early is what engine go has computed before the backward pass begins, since no gradient
-// is needed for it: where it leaves out broadcasts it puts the graph in order anew, and what
-// comes after the loss is put behind all the rest. These are the moments' part in their new
-// values, and the zeros that the embedding's gradient is added to.
-func (s Stage) early() int64 {
-	if s.Accumulates {
-		return s.headGradient()
-	}
-	return early*s.gradients(s.Trained) + s.headGradient()
-}
-
 // transposed is what the layers keep once more, transposed, for the gradients of weights that
-// it is multiplied with. That waits for no gradient either.
+// it is multiplied with. That waits for no gradient.
 func (s Stage) transposed() int64 {
 	hidden, ffn := 0.0, 0.0
 	if m := s.Student; s.trains(m.Hidden, m.FFN) {
@@ -124,9 +113,6 @@ func (s Stage) alignment() int64 {
 			n += last
 		}
 	}
-	if s.Loss.Attention {
-		n += s.early()
-	}
 	return max(n, n-last+s.teacherPassing())
 }
 
@@ -135,7 +121,7 @@ func (s Stage) backward() int64 {
 	if s.partTokens() < s.Tokens {
 		return 0 // taken part by part, see forward
 	}
-	return s.keptByLayers() + s.transposed() + s.early() + s.logits(s.Tokens) + 3*s.headGradient()/2
+	return s.keptByLayers() + s.transposed() + s.logits(s.Tokens) + 5*s.headGradient()/2
 }
 
 func (s Stage) logits(tokens int) int64 { return array(s.Batch, tokens, s.Student.Vocab) }

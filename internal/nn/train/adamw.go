@@ -56,11 +56,14 @@ func (t *Trainer) update(grads []*Node, control, loss *Node) *Node {
 	unbias := Sqrt(at(1))
 	intoFirst, intoSecond := MulScalar(clip, 1-o.Beta1), MulScalar(clip, math.Sqrt(1-o.Beta2))
 	eps := Div(Scalar(g, norm.DType(), o.Eps), unbias)
+	// What waits for no gradient, engine go computes before the backward pass, and keeps.
+	after := func(x *Node) *Node { return Where(ok, x, ZerosLike(x)) }
+	keepFirst, keepSecond := after(Scalar(g, norm.DType(), o.Beta1)), after(Scalar(g, norm.DType(), o.Beta2))
 	for i, x := range t.Tensors {
 		m0, v0 := t.moments[i].first.NodeValue(g), t.moments[i].second.NodeValue(g)
-		m := Add(MulScalar(m0, o.Beta1), Mul(grads[i], intoFirst))
-		v := Add(MulScalar(v0, o.Beta2), Square(Mul(grads[i], intoSecond)))
-		rate := at(2 + x.Group)
+		m := Add(Mul(m0, keepFirst), Mul(grads[i], intoFirst))
+		v := Add(Mul(v0, keepSecond), Square(Mul(grads[i], intoSecond)))
+		rate := after(at(2 + x.Group))
 		step := Mul(Div(m, Add(Sqrt(v), eps)), Div(Mul(rate, at(0)), unbias))
 		variable := t.Params.Variable(x.Name)
 		p := variable.NodeValue(g)
